@@ -1,0 +1,163 @@
+"""Every exception that artfs raises on purpose, grouped by what a caller would do about it.
+
+    ArtfsError                      exit 1   anything below; one line that says what to do
+    ├── InvalidInputError           exit 2   correct the argument (also a ValueError)
+    ├── NotFoundError               exit 3   name something that exists
+    ├── ConflictError               exit 4   the catalog forbids it as it stands; change the request
+    │   ├── TypeMismatchError                the artifact has another type
+    │   └── VersionInUseError                the version bears aliases
+    ├── SourceError                 exit 5   mend what is being stored, then repeat
+    │   ├── SourceChangedError               a file changed while it was read
+    │   └── UnsupportedFileError             a socket, FIFO or device cannot be stored
+    ├── StoreError                  exit 6   the store cannot be used like this
+    │   ├── StoreNotFoundError               the directory holds no store
+    │   ├── StoreFormatError                 the store is of a format this artfs does not know
+    │   ├── ReadOnlyStoreError               an earlier failure made it read-only in this process
+    │   └── OutcomeUnknownError              the commit may or may not have happened: look before repeating
+    ├── IntegrityError              exit 7   stored bytes do not match their digest: run `artfs fsck`
+    ├── StorageError                exit 8   the disk said no (ENOSPC, EDQUOT, EIO ...): free space or mend it, repeat
+    ├── MountError                  exit 9   the mount or unmount cannot be done like this
+    └── UnsafeTargetError           exit 10  writing would leave the destination
+
+Exit 2 is also click's own code for wrong usage, and 130 a Ctrl-C. The messages are for people; programs look at the
+class, the exit code and the attributes.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import os
+from typing import ClassVar
+
+__all__ = [
+    "ArtfsError",
+    "ConflictError",
+    "IntegrityError",
+    "InvalidInputError",
+    "MountError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "ReadOnlyStoreError",
+    "SourceChangedError",
+    "SourceError",
+    "StorageError",
+    "StoreError",
+    "StoreFormatError",
+    "StoreNotFoundError",
+    "TypeMismatchError",
+    "UnsafeTargetError",
+    "UnsupportedFileError",
+    "VersionInUseError",
+]
+
+
+class ArtfsError(Exception):
+    """The base of every error that artfs raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidInputError(ArtfsError, ValueError):
+    """A name, alias, path, option or value that the rules do not allow."""
+
+    exit_code = 2
+
+
+class NotFoundError(ArtfsError):
+    """No such artifact, version, alias or path."""
+
+    exit_code = 3
+
+
+class ConflictError(ArtfsError):
+    """The request is well formed, and the catalog as it stands forbids it."""
+
+    exit_code = 4
+
+
+class TypeMismatchError(ConflictError):
+    """The artifact exists with another type."""
+
+
+class VersionInUseError(ConflictError):
+    """The version bears aliases, and their deletion was not asked for."""
+
+
+class SourceError(ArtfsError):
+    """What was to be stored cannot be read."""
+
+    exit_code = 5
+
+
+class SourceChangedError(SourceError):
+    """A source file changed while it was being stored."""
+
+
+class UnsupportedFileError(SourceError):
+    """A socket, FIFO or device: artifacts hold files, directories, symlinks and references."""
+
+
+class StoreError(ArtfsError):
+    """The store cannot be used like this."""
+
+    exit_code = 6
+
+
+class StoreNotFoundError(StoreError):
+    """The directory does not hold a store."""
+
+
+class StoreFormatError(StoreError):
+    """The store's format is not one that this artfs knows."""
+
+
+class ReadOnlyStoreError(StoreError):
+    """An earlier write failure made the store read-only in this process."""
+
+
+class OutcomeUnknownError(StoreError):
+    """Whether the commit is durable could not be learnt: look before repeating it."""
+
+
+class IntegrityError(ArtfsError):
+    """Stored bytes do not match their digest or checksum."""
+
+    exit_code = 7
+
+
+class StorageError(ArtfsError):
+    """The operating system refused a write or a read of the store.
+
+    Attributes:
+        errno: The system's error number (`errno.ENOSPC` and so on).
+    """
+
+    exit_code = 8
+
+    def __init__(self, message: str, errno: int = _errno.EIO) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+    @classmethod
+    def of(cls, error: OSError, doing: str) -> StorageError:
+        """Wrap `error`, saying what was being done when it came.
+
+        Args:
+            error: The system's error.
+            doing: What artfs was doing, as in "writing pack 3f...".
+        """
+        number = error.errno or _errno.EIO
+        advice = "; free some space and repeat" if number in (_errno.ENOSPC, _errno.EDQUOT) else ""
+        return cls(f"{doing}: {os.strerror(number)}{advice}", number)
+
+
+class MountError(ArtfsError):
+    """The mount or unmount cannot be done like this."""
+
+    exit_code = 9
+
+
+class UnsafeTargetError(ArtfsError):
+    """Writing the entry would leave the destination directory."""
+
+    exit_code = 10
