@@ -1,0 +1,271 @@
+"""The bytes of a pack file: header, records, footer, trailer. No I/O.
+
+    header  64 bytes     which pack this is, and of which kind
+    record  *            head 64 | block table | stored data | zeros up to a multiple of 8
+    footer  56 * count   one entry per record, in the order of the records
+    trailer 64 bytes     where the footer is, and its digest
+
+Integers are little-endian, reserved bytes are zero and checked, and every byte of a pack is covered by a checksum or a
+digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1-P14 and what breaks when a field is damaged.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+from typing import Final
+from zlib import crc32
+
+import msgspec
+
+from artfs.errors import IntegrityError
+from artfs.format.digest import Data, table_size
+
+__all__ = [
+    "ALIGNMENT",
+    "ENTRY_SIZE",
+    "HEADER_SIZE",
+    "HEAD_SIZE",
+    "MAX_PLAIN_SIZE",
+    "TRAILER_SIZE",
+    "Codec",
+    "FooterEntry",
+    "Location",
+    "PackHeader",
+    "PackKind",
+    "RecordHead",
+    "RecordKind",
+    "Trailer",
+    "decode_footer",
+    "decode_header",
+    "decode_trailer",
+    "encode_entry",
+    "encode_head",
+    "encode_header",
+    "encode_trailer",
+    "parse_head",
+    "record_size",
+    "stored_table_size",
+]
+
+HEADER_SIZE: Final = 64
+HEAD_SIZE: Final = 64
+ENTRY_SIZE: Final = 56
+TRAILER_SIZE: Final = 64
+ALIGNMENT: Final = 8
+MAX_PLAIN_SIZE: Final = 16 << 20
+"""No record holds more plain bytes: the largest allocation that a damaged length can ask for."""
+
+_HEADER_MAGIC = b"ARTFSPK\x01"
+_HEAD_MAGIC = b"REC1"
+_TRAILER_MAGIC = b"ARTFSEND"
+_CRC = struct.Struct("<I")
+_HEADER = struct.Struct("<8sB7s16s28s")  # magic, kind, reserved, pack id, reserved; then crc32
+_HEAD = struct.Struct(
+    "<4sBBHII32s12s"
+)  # magic, codec, kind, reserved, plain_len, stored_len, digest, reserved; then crc32
+_ENTRY = struct.Struct("<32sQIIBB6s")  # digest, offset, stored_len, plain_len, codec, kind, reserved
+_TRAILER = struct.Struct("<8sQQ32s4s")  # magic, count, footer offset, footer digest, reserved; then crc32
+_LOCATION = struct.Struct("<16sQIIB")
+
+
+class PackKind(IntEnum):
+    """What a pack holds: file contents, or tree nodes."""
+
+    DATA = 1
+    NODES = 2
+
+
+class RecordKind(IntEnum):
+    """What a record holds."""
+
+    CHUNK = 1
+    NODE = 2
+
+
+class Codec(IntEnum):
+    """How a record's bytes are stored."""
+
+    RAW = 0
+    ZSTD = 1
+
+
+class Location(msgspec.Struct, frozen=True, gc=False):
+    """Where a chunk or node is stored, and how.
+
+    Attributes:
+        pack: The pack's id (16 bytes).
+        offset: Where the record's head begins in the pack file.
+        stored_len: Bytes of stored data, after the head and the block table.
+        plain_len: Bytes of plain data.
+        codec: A `Codec` value.
+    """
+
+    pack: bytes
+    offset: int
+    stored_len: int
+    plain_len: int
+    codec: int
+
+    def encode(self) -> bytes:
+        """Return the 33 bytes that the index stores."""
+        return _LOCATION.pack(self.pack, self.offset, self.stored_len, self.plain_len, self.codec)
+
+    @classmethod
+    def decode(cls, data: Data) -> Location:
+        """Return the location that `encode` made 33 bytes of (their checksum is the index's business)."""
+        return cls(*_LOCATION.unpack(data))
+
+
+class PackHeader(msgspec.Struct, frozen=True, gc=False):
+    """The first 64 bytes of a pack."""
+
+    kind: PackKind
+    pack: bytes
+
+
+class RecordHead(msgspec.Struct, frozen=True, gc=False):
+    """The first 64 bytes of a record; `checksum` covers 60 of them and the block table."""
+
+    codec: int
+    kind: int
+    plain_len: int
+    stored_len: int
+    digest: bytes
+    checksum: int
+
+
+class FooterEntry(msgspec.Struct, frozen=True, gc=False):
+    """What the footer says of one record."""
+
+    digest: bytes
+    location: Location
+    kind: int
+
+
+class Trailer(msgspec.Struct, frozen=True, gc=False):
+    """The last 64 bytes of a pack."""
+
+    count: int
+    footer_offset: int
+    footer_digest: bytes
+
+
+def stored_table_size(codec: int, plain_len: int) -> int:
+    """Return the size of the block table in a record: only raw records of several blocks have one."""
+    return table_size(plain_len) if codec == Codec.RAW else 0
+
+
+def record_size(codec: int, plain_len: int, stored_len: int) -> int:
+    """Return how many bytes a record takes in the pack, padding included."""
+    return (HEAD_SIZE + stored_table_size(codec, plain_len) + stored_len + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+def encode_header(kind: PackKind, pack: bytes) -> bytes:
+    """Return a pack's header."""
+    body = _HEADER.pack(_HEADER_MAGIC, kind, bytes(7), pack, bytes(28))
+    return body + _CRC.pack(crc32(body))
+
+
+def decode_header(data: Data) -> PackHeader:
+    """Parse and check a pack's header.
+
+    Raises:
+        IntegrityError: Anything about it is not as `encode_header` would have it.
+    """
+    if len(data) != HEADER_SIZE or crc32(data[:-4]) != _CRC.unpack_from(data, HEADER_SIZE - 4)[0]:
+        raise IntegrityError("pack header damaged")
+    magic, kind, reserved, pack, more = _HEADER.unpack_from(data)
+    if magic != _HEADER_MAGIC or kind not in (1, 2) or any(reserved) or any(more):
+        raise IntegrityError("pack header of an unknown format")
+    return PackHeader(PackKind(kind), pack)
+
+
+def encode_head(codec: int, kind: int, plain_len: int, stored_len: int, digest: bytes, table: bytes) -> bytes:
+    """Return a record's head; `table` is the block table as it will be stored (see `stored_table_size`)."""
+    body = _HEAD.pack(_HEAD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, bytes(12))
+    checksum = crc32(body)
+    return body + _CRC.pack(crc32(table, checksum) if table else checksum)
+
+
+def parse_head(data: Data, at: int = 0) -> tuple[RecordHead, int]:
+    """Parse the record head at `at` and check it together with its block table.
+
+    Args:
+        data: Bytes that hold the head and, behind it, at least as much of the record as the table takes.
+        at: Where the head begins in `data`.
+
+    Returns:
+        The head, and where in `data` the stored bytes begin. When `data` ends before the table does, that position is
+        beyond its end and *nothing was checked yet*: read that far and parse again.
+
+    Raises:
+        IntegrityError: Damaged, impossible, or cut off within the head itself.
+    """
+    if len(data) - at < HEAD_SIZE:
+        raise IntegrityError("record head cut off")
+    magic, codec, kind, reserved, plain_len, stored_len, digest, more = _HEAD.unpack_from(data, at)
+    if magic != _HEAD_MAGIC:
+        raise IntegrityError("no record head here")
+    if not _possible(codec, kind, plain_len, stored_len) or reserved or any(more):
+        raise IntegrityError("record head damaged")
+    head = RecordHead(codec, kind, plain_len, stored_len, digest, _CRC.unpack_from(data, at + HEAD_SIZE - 4)[0])
+    table_at = at + HEAD_SIZE
+    data_at = table_at + stored_table_size(codec, plain_len)
+    if data_at <= len(data):
+        checksum = crc32(data[at : table_at - 4])
+        if crc32(data[table_at:data_at], checksum) != head.checksum:
+            raise IntegrityError("record head or block table damaged")
+    return head, data_at
+
+
+def _possible(codec: int, kind: int, plain_len: int, stored_len: int) -> bool:
+    """Whether a writer could have stored a record with these fields."""
+    if kind not in (1, 2) or not 0 < plain_len <= MAX_PLAIN_SIZE:
+        return False
+    return stored_len == plain_len if codec == Codec.RAW else codec == Codec.ZSTD and 0 < stored_len < plain_len
+
+
+def encode_entry(digest: bytes, location: Location, kind: int) -> bytes:
+    """Return one footer entry."""
+    return _ENTRY.pack(digest, location.offset, location.stored_len, location.plain_len, location.codec, kind, bytes(6))
+
+
+def decode_footer(pack: bytes, footer: Data) -> list[FooterEntry]:
+    """Parse the footer of `pack`, whose digest the caller has compared with the trailer's.
+
+    Raises:
+        IntegrityError: An entry is impossible, or the records that the entries tell of do not lie end to end.
+    """
+    entries = []
+    end = HEADER_SIZE
+    if len(footer) % ENTRY_SIZE:
+        raise IntegrityError("pack footer cut off")
+    for digest, offset, stored_len, plain_len, codec, kind, reserved in _ENTRY.iter_unpack(footer):
+        if offset != end or not _possible(codec, kind, plain_len, stored_len) or any(reserved):
+            raise IntegrityError("pack footer tells of an impossible record")
+        end += record_size(codec, plain_len, stored_len)
+        entries.append(FooterEntry(digest, Location(pack, offset, stored_len, plain_len, codec), kind))
+    return entries
+
+
+def encode_trailer(count: int, footer_offset: int, footer_digest: bytes) -> bytes:
+    """Return a pack's trailer."""
+    body = _TRAILER.pack(_TRAILER_MAGIC, count, footer_offset, footer_digest, bytes(4))
+    return body + _CRC.pack(crc32(body))
+
+
+def decode_trailer(data: Data, pack_size: int) -> Trailer:
+    """Parse and check the trailer of a pack of `pack_size` bytes.
+
+    Raises:
+        IntegrityError: Damaged, not there, or not of a file of this size.
+    """
+    if len(data) != TRAILER_SIZE or crc32(data[:-4]) != _CRC.unpack_from(data, TRAILER_SIZE - 4)[0]:
+        raise IntegrityError("pack trailer damaged or missing")
+    magic, count, footer_offset, footer_digest, reserved = _TRAILER.unpack_from(data)
+    if magic != _TRAILER_MAGIC or any(reserved):
+        raise IntegrityError("pack trailer of an unknown format")
+    if footer_offset + count * ENTRY_SIZE + TRAILER_SIZE != pack_size or footer_offset < HEADER_SIZE:
+        raise IntegrityError("pack trailer does not fit the file's size")
+    return Trailer(count, footer_offset, footer_digest)
