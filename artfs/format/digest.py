@@ -21,7 +21,7 @@ __all__ = [
     "DIGEST_SIZE",
     "TABLE_DOMAIN",
     "Data",
-    "block_hash",
+    "block_hashes",
     "block_table",
     "digest",
     "digest_and_table",
@@ -38,9 +38,13 @@ Data: TypeAlias = bytes | bytearray | memoryview
 """Contiguous bytes in any of the forms that the hot paths pass about without copying."""
 
 
-def block_hash(block: Data) -> bytes:
-    """Return the 32-byte BLAKE3 of one block (at most `BLOCK_SIZE` bytes)."""
-    return blake3(block).digest()
+def block_hashes(data: Data) -> bytes:
+    """Return the concatenated BLAKE3 hashes of the blocks of `data`, the last of which may be short."""
+    size = len(data)
+    if size <= BLOCK_SIZE:
+        return blake3(data).digest()
+    view = memoryview(data)
+    return b"".join([blake3(view[at : at + BLOCK_SIZE]).digest() for at in range(0, size, BLOCK_SIZE)])
 
 
 def table_size(plain_len: int) -> int:
@@ -52,11 +56,7 @@ def table_size(plain_len: int) -> int:
 
 def block_table(data: Data) -> bytes:
     """Return the concatenated hashes of the blocks of `data`: empty when there is only one block."""
-    size = len(data)
-    if size <= BLOCK_SIZE:
-        return b""
-    view = memoryview(data)
-    return b"".join([blake3(view[at : at + BLOCK_SIZE]).digest() for at in range(0, size, BLOCK_SIZE)])
+    return block_hashes(data) if len(data) > BLOCK_SIZE else b""
 
 
 def table_digest(table: bytes) -> bytes:

@@ -27,6 +27,8 @@ __all__ = [
     "HEADER_SIZE",
     "HEAD_SIZE",
     "MAX_PLAIN_SIZE",
+    "RECORD_MAGIC",
+    "PACK_ID_SIZE",
     "TRAILER_SIZE",
     "Codec",
     "FooterEntry",
@@ -50,6 +52,7 @@ __all__ = [
 
 HEADER_SIZE: Final = 64
 HEAD_SIZE: Final = 64
+PACK_ID_SIZE: Final = 16
 ENTRY_SIZE: Final = 56
 TRAILER_SIZE: Final = 64
 ALIGNMENT: Final = 8
@@ -57,7 +60,7 @@ MAX_PLAIN_SIZE: Final = 16 << 20
 """No record holds more plain bytes: the largest allocation that a damaged length can ask for."""
 
 _HEADER_MAGIC = b"ARTFSPK\x01"
-_HEAD_MAGIC = b"REC1"
+RECORD_MAGIC: Final = b"REC1"
 _TRAILER_MAGIC = b"ARTFSEND"
 _CRC = struct.Struct("<I")
 _HEADER = struct.Struct("<8sB7s16s28s")  # magic, kind, reserved, pack id, reserved; then crc32
@@ -183,7 +186,7 @@ def decode_header(data: Data) -> PackHeader:
 
 def encode_head(codec: int, kind: int, plain_len: int, stored_len: int, digest: bytes, table: bytes) -> bytes:
     """Return a record's head; `table` is the block table as it will be stored (see `stored_table_size`)."""
-    body = _HEAD.pack(_HEAD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, bytes(12))
+    body = _HEAD.pack(RECORD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, bytes(12))
     checksum = crc32(body)
     return body + _CRC.pack(crc32(table, checksum) if table else checksum)
 
@@ -205,7 +208,7 @@ def parse_head(data: Data, at: int = 0) -> tuple[RecordHead, int]:
     if len(data) - at < HEAD_SIZE:
         raise IntegrityError("record head cut off")
     magic, codec, kind, reserved, plain_len, stored_len, digest, more = _HEAD.unpack_from(data, at)
-    if magic != _HEAD_MAGIC:
+    if magic != RECORD_MAGIC:
         raise IntegrityError("no record head here")
     if not _possible(codec, kind, plain_len, stored_len) or reserved or any(more):
         raise IntegrityError("record head damaged")

@@ -1,0 +1,149 @@
+"""Decompressed chunks, shared by all processes of a mount.
+
+Without it every worker decompresses the same chunk for itself: CSV read through four workers was 2.4 times slower than
+through one.
+
+The memory is mapped before the fork and divided into slots; a digest may lie in any of the `_WAYS` slots of its set. No lock
+guards reading, and nothing in a slot is trusted: its block table must hash to the digest that is asked for, and each block
+to its entry of the table. A slot that is torn by a writer, left behind by a killed one, or damaged, is merely a miss.
+
+Filling is done by one process at a time per set, so that the others wait for a chunk instead of decompressing it too. The
+lock is a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from struct import Struct
+from typing import Final, Protocol
+
+from artfs.errors import InvalidInputError
+from artfs.format.digest import (
+    BLOCK_HASH_SIZE,
+    BLOCK_SIZE,
+    DIGEST_SIZE,
+    Data,
+    block_hashes,
+    table_digest,
+    table_size,
+)
+
+__all__ = ["Fill", "PlainCache", "SharedPlainCache"]
+
+Fill = Callable[[], tuple[Data, bytes]]
+"""Makes the whole plain bytes of a chunk and their block table, both verified."""
+
+_WAYS: Final = 4
+_STAMP: Final = Struct("<Q")  # when a slot was last used, in nanoseconds since boot: the same clock in every process
+_STAMP_AT: Final = DIGEST_SIZE
+_TABLE_AT: Final = 64
+_NO_DIGEST: Final = bytes(DIGEST_SIZE)
+
+
+class PlainCache(Protocol):
+    """Keeps the plain bytes of compressed chunks."""
+
+    def get_or_fill(self, digest: bytes, plain_len: int, start: int, length: int, fill: Fill) -> Data:
+        """Return `length` bytes from `start` on of the chunk that `digest` names, verified.
+
+        Args:
+            digest: Of the chunk.
+            plain_len: Its length.
+            start: Where the wanted bytes begin; the range is within the chunk and not empty.
+            length: How many are wanted.
+            fill: Called when they are not here. Its exceptions pass through. It must not call this method.
+        """
+        ...
+
+
+class SharedPlainCache:
+    """A cache in anonymous shared memory. Make it before forking; use it in all processes, from one thread each.
+
+    Args:
+        budget: Bytes of memory to use at the most; taken from the system as slots are filled. At least four slots.
+        slot_size: The longest chunk that is kept: `max_size` of the store's chunking. Longer ones are passed through.
+    """
+
+    def __init__(self, budget: int, slot_size: int = 2 << 20) -> None:
+        page = mmap.PAGESIZE
+        self._slot_size = slot_size
+        self._stride = (_TABLE_AT + table_size(slot_size) + slot_size + page - 1) // page * page
+        self._sets = budget // (self._stride * _WAYS)
+        if self._sets < 1:
+            raise InvalidInputError(f"the cache needs at least {self._stride * _WAYS} bytes, not {budget}")
+        self._memory = mmap.mmap(-1, self._sets * _WAYS * self._stride)
+        self._locks = os.memfd_create("artfs-plain-cache-locks", os.MFD_CLOEXEC)
+
+    def close(self) -> None:
+        """Let go of the memory in this process."""
+        self._memory.close()
+        os.close(self._locks)
+
+    def get_or_fill(self, digest: bytes, plain_len: int, start: int, length: int, fill: Fill) -> Data:
+        """See `PlainCache`."""
+        if plain_len > self._slot_size:
+            return memoryview(fill()[0])[start : start + length]
+        number = int.from_bytes(digest[:8], "little") % self._sets
+        slots = [(number * _WAYS + way) * self._stride for way in range(_WAYS)]
+        found = self._find(slots, digest, plain_len, start, length)
+        if found is None:
+            with self._filling(number):
+                found = self._find(slots, digest, plain_len, start, length)
+                if found is None:
+                    plain, table = fill()
+                    self._store(slots, digest, plain, table)
+                    found = memoryview(plain)[start : start + length]
+        return found
+
+    def _find(self, slots: list[int], digest: bytes, plain_len: int, start: int, length: int) -> Data | None:
+        """Return the bytes if one of the slots has them, verified."""
+        for slot in slots:
+            if self._memory[slot : slot + DIGEST_SIZE] == digest:
+                found = self._verified(slot, digest, plain_len, start, length)
+                if found is not None:
+                    _STAMP.pack_into(self._memory, slot + _STAMP_AT, time.monotonic_ns())
+                    return found
+        return None
+
+    def _verified(self, slot: int, digest: bytes, plain_len: int, start: int, length: int) -> Data | None:
+        """Copy the blocks that the range touches and hold the copy against the digest."""
+        first = start // BLOCK_SIZE
+        last = (start + length - 1) // BLOCK_SIZE
+        at = first * BLOCK_SIZE
+        end = min((last + 1) * BLOCK_SIZE, plain_len)
+        table_at = slot + _TABLE_AT
+        data_at = table_at + table_size(plain_len)
+        table = self._memory[table_at:data_at]
+        blocks = self._memory[data_at + at : data_at + end]
+        if table:
+            wanted = table[first * BLOCK_HASH_SIZE : (last + 1) * BLOCK_HASH_SIZE]
+            if table_digest(table) != digest or block_hashes(blocks) != wanted:
+                return None
+        elif block_hashes(blocks) != digest:
+            return None
+        return blocks if length == end - at else memoryview(blocks)[start - at : start - at + length]
+
+    def _store(self, slots: list[int], digest: bytes, plain: Data, table: bytes) -> None:
+        """Put a chunk into the slot of its set that was used longest ago."""
+        memory = self._memory
+        slot = min(slots, key=lambda slot: _STAMP.unpack_from(memory, slot + _STAMP_AT)[0])
+        memory[slot : slot + DIGEST_SIZE] = _NO_DIGEST
+        data_at = slot + _TABLE_AT + len(table)
+        memory[slot + _TABLE_AT : data_at] = table
+        memory[data_at : data_at + len(plain)] = plain
+        _STAMP.pack_into(memory, slot + _STAMP_AT, time.monotonic_ns())
+        memory[slot : slot + DIGEST_SIZE] = digest
+
+    @contextmanager
+    def _filling(self, number: int) -> Iterator[None]:
+        """Hold the lock of one set."""
+        fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, number)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, number)
