@@ -1,0 +1,8 @@
+"""The content store: files cut into chunks, chunks written to packs, packs read back and verified. No index.
+
+chunker   where to cut a file            codec     what to compress, and safe decompression
+record    one chunk made ready           growing   one pack while it is written
+writer    many packs, one after another  writeback an early start for the final fsync
+reader    verified reads                 cache     decompressed chunks shared by processes
+scan      what a pack holds              check     whether it is sound
+"""

@@ -3,12 +3,13 @@
 Without it every worker decompresses the same chunk for itself: CSV read through four workers was 2.4 times slower than
 through one.
 
-The memory is mapped before the fork and divided into slots; a digest may lie in any of the `_WAYS` slots of its set. No lock
-guards reading, and nothing in a slot is trusted: its block table must hash to the digest that is asked for, and each block
-to its entry of the table. A slot that is torn by a writer, left behind by a killed one, or damaged, is merely a miss.
+The memory is mapped before the fork and divided into slots; a digest may lie in any of the `_WAYS` slots of its set. No
+lock guards reading, and nothing in a slot is trusted: its block table must hash to the digest that is asked for, and
+each block to its entry of the table. A slot that is torn by a writer, left behind by a killed one, or damaged, is
+merely a miss.
 
-Filling is done by one process at a time per set, so that the others wait for a chunk instead of decompressing it too. The
-lock is a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies.
+Filling is done by one process at a time per set, so that the others wait for a chunk instead of decompressing it too.
+The lock is a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Cut long files where their content says so, so that an insertion changes a chunk or two and not all that follow.
 
-The algorithm is FastCDC 2020 (https://ieeexplore.ieee.org/document/9055082) as pyfastcdc implements it; the format names
-its parameters, and golden vectors in the tests pin the boundaries. Two things about pyfastcdc to know:
+The algorithm is FastCDC 2020 (https://ieeexplore.ieee.org/document/9055082) as pyfastcdc implements it; the format
+names its parameters, and golden vectors in the tests pin the boundaries. Two things about pyfastcdc to know:
 
-- `avg_size` is where the stricter mask gives way to the looser one, not the mean: with the default parameters random data
-  makes pieces of 303 KB on average.
-- Given a buffer it takes its end for the end of the file. A cut that it finds *inside* a buffer depends only on the bytes
-  from the previous cut up to and including the one after the cut, and a piece of `max_size` only on its length, so those
-  are certain however the file was fed; a shorter last piece is not, and is cut again with more bytes behind it.
+- `avg_size` is where the stricter mask gives way to the looser one, not the mean: with the default parameters random
+  data makes pieces of 303 KB on average.
+- Given a buffer it takes its end for the end of the file. A cut that it finds *inside* a buffer depends only on the
+  bytes from the previous cut up to and including the one after the cut, and a piece of `max_size` only on its length,
+  so those are certain however the file was fed; a shorter last piece is not, and is cut again with more bytes behind
+  it.
 """
 
 from __future__ import annotations
@@ -101,15 +102,15 @@ def cut_stream(
 ) -> Iterator[list[memoryview]]:
     """Cut a file that is read from front to back, in bounded memory.
 
-    Each round fills one buffer and yields its certain pieces; the tail behind them (at most `max_size`) is copied to the
-    next buffer. A round's pieces are views of its buffer: they hold until the caller gives that buffer out again.
+    Each round fills one buffer and yields its certain pieces; the tail behind them (at most `max_size`) is copied to
+    the next buffer. A round's pieces are views of its buffer: they hold until the caller gives that buffer out again.
 
     Args:
         chunker: Whose parameters to cut by.
         readinto: Fills some of a view with what comes next in the file and says how much; 0 at the end.
         new_buffer: Gives the buffer of the next round, of at least twice `max_size`; the last round's will do.
     """
-    tail = memoryview(b"")
+    tail = b""
     final = False
     while not final:
         buffer = new_buffer()
@@ -124,6 +125,6 @@ def cut_stream(
                 break
             size += count
         ends = chunker.split(buffer[:size], final)
+        tail = bytes(buffer[ends[-1] if ends else 0 : size])  # now: the caller may hand the buffer to others meanwhile
         if ends:
             yield [buffer[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-        tail = buffer[ends[-1] if ends else 0 : size]

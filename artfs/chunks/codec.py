@@ -1,7 +1,7 @@
 """Compress where that pays, and take nothing on trust when decompressing.
 
-Most of what artifacts hold (JPEG, safetensors, parquet, archives) does not compress. Finding that out costs 4 us on a few
-samples, where compressing a 40 KB chunk in vain costs 30.
+Most of what artifacts hold (JPEG, safetensors, parquet, archives) does not compress. Finding that out costs 4 us on a
+few samples, where compressing a 40 KB chunk in vain costs 30.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One pack while it grows in `tmp/`, until it is sealed under its final name.
 
-The order of `seal` is a rule of the format (P14): data, footer and trailer are on the disk before the name is, and the
+The order of `seal` is a rule of the format (P13): data, footer and trailer are on the disk before the name is, and the
 name is on the disk before anybody is told of the pack. OSErrors pass through: the writer above translates them.
 """
 

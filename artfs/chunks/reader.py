@@ -1,8 +1,8 @@
 """Read chunks and nodes out of packs. Whatever is returned has been compared with its digest, every time.
 
-The index says where a record is and how it is stored; the digest proves the outcome, so neither the record's head nor the
-index has to be trusted here (fsck compares them). Packs are read with `pread` and never mapped: a truncated mapping would
-kill the process.
+The index says where a record is and how it is stored; the digest proves the outcome, so neither the record's head nor
+the index has to be trusted here (fsck compares them). Packs are read with `pread` and never mapped: a truncated mapping
+would kill the process.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class PackReader:
         """Return exactly `length` plain bytes from `start` on, verified against `digest`.
 
         Raises:
-            IntegrityError: The pack is missing or cut off, or what is there is not what the digest names. Its message has
+            IntegrityError: The pack is missing or cut off, or what is there is not what the digest names. The message names
                 the pack, the offset and the digest.
             StorageError: The system failed to read.
             InvalidInputError: The range is not within the record.

@@ -24,7 +24,7 @@ def start_writeback(fd: int, offset: int, length: int) -> None:
 
 @cache
 def _sync_file_range() -> Callable[[int, int, int, int], object]:
-    import ctypes  # 2 ms that only writers pay
+    import ctypes  # noqa: PLC0415  # 2 ms that only writers pay
 
     try:
         call = ctypes.CDLL(None).sync_file_range

@@ -26,8 +26,8 @@ _Result = TypeVar("_Result")
 class PackWriter:
     """Writes records into packs of one kind.
 
-    Packs grow in `tmp_dir` and are renamed into `packs_dir` when sealed. A record's location is known from `append` on, but
-    must not be published before its pack was returned by `take_sealed` or `finish`: only then is it durable.
+    Packs grow in `tmp_dir` and are renamed into `packs_dir` when sealed. A record's location is known from `append` on,
+    but must not be published before its pack was returned by `take_sealed` or `finish`: only then is it durable.
 
     As a context manager it aborts unless `finish` was called. After a StorageError only `abort` is left.
 

@@ -1,12 +1,13 @@
 """What identifies stored bytes: BLAKE3-256, over blocks where there are several.
 
-Data of at most `BLOCK_SIZE` bytes has its plain BLAKE3-256 as digest. Longer data is cut into blocks of `BLOCK_SIZE` (the
-last may be shorter); the BLAKE3-256 of each block, concatenated, are the *block table*, and the digest is the BLAKE3-256
-of that table in the domain `TABLE_DOMAIN`, so that a table stored as data can never pass for the data it describes.
+Data of at most `BLOCK_SIZE` bytes has its plain BLAKE3-256 as digest. Longer data is cut into blocks of `BLOCK_SIZE`
+(the last may be shorter); the BLAKE3-256 of each block, concatenated, are the *block table*, and the digest is the
+BLAKE3-256 of that table in the domain `TABLE_DOMAIN`, so that a table stored as data can never pass for the data it
+describes.
 
-Why not the BLAKE3 of the whole: to serve 4 KiB out of 2 MiB a reader needs block hashes besides, which cost the writer a
-second pass over every byte, and only a checksum would tie them to the digest. This way one pass yields both, and every
-single block is proved against the digest itself.
+Why not the BLAKE3 of the whole: to serve 4 KiB out of 2 MiB a reader needs block hashes besides, which cost the writer
+a second pass over every byte, and only a checksum would tie them to the digest. This way one pass yields both, and
+every single block is proved against the digest itself.
 """
 
 from __future__ import annotations

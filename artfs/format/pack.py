@@ -6,7 +6,7 @@
     trailer 64 bytes     where the footer is, and its digest
 
 Integers are little-endian, reserved bytes are zero and checked, and every byte of a pack is covered by a checksum or a
-digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1-P14 and what breaks when a field is damaged.
+digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1 to P14 and what breaks when a field is damaged.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = [
     "HEADER_SIZE",
     "HEAD_SIZE",
     "MAX_PLAIN_SIZE",
-    "RECORD_MAGIC",
     "PACK_ID_SIZE",
+    "RECORD_MAGIC",
     "TRAILER_SIZE",
     "Codec",
     "FooterEntry",
