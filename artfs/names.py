@@ -24,6 +24,7 @@ __all__ = [
     "EntryPath",
     "Tag",
     "VersionRef",
+    "is_entry_name",
     "parse_alias",
     "parse_artifact_name",
     "parse_artifact_type",
@@ -64,7 +65,12 @@ def printable(text: str | bytes) -> str:
         text = text.decode("utf-8", "surrogateescape")
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("utf-8", "surrogateescape").decode("latin-1").encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c
+        if c.isprintable()
+        else c.encode("utf-8", "surrogateescape").decode("latin-1").encode("unicode_escape").decode()
+        for c in text
+    )
 
 
 def parse_artifact_name(text: str) -> ArtifactName:
@@ -123,7 +129,9 @@ def parse_tag(text: str) -> Tag:
         InvalidInputError: The tag breaks the rule.
     """
     if not isinstance(text, str) or not _TAG.match(text):
-        raise InvalidInputError(f"tag {text!r} is not allowed: use words of letters, digits, '_' and '-' with single spaces")
+        raise InvalidInputError(
+            f"tag {text!r} is not allowed: use words of letters, digits, '_' and '-' with single spaces"
+        )
     return Tag(text)
 
 
@@ -208,7 +216,12 @@ def validate_entry_name(name: bytes) -> None:
     Raises:
         InvalidInputError: Empty, `.`, `..`, over 255 bytes, or with `/` or NUL.
     """
-    if not name or name in (b".", b"..") or len(name) > MAX_NAME_BYTES or b"/" in name or b"\0" in name:
+    if not is_entry_name(name):
         raise InvalidInputError(
             f"entry name {printable(name)!r} is not allowed: 1 to 255 bytes, no '/', no NUL, not '.' or '..'"
         )
+
+
+def is_entry_name(name: bytes) -> bool:
+    """Whether a file system could have an entry of this name."""
+    return 0 < len(name) <= MAX_NAME_BYTES and b"/" not in name and b"\0" not in name and name not in (b".", b"..")

@@ -1,0 +1,296 @@
+"""Tree nodes: one page of a directory, as bytes.
+
+A directory is one page, or a B-tree of pages: leaf pages (level 0) hold entries, inner pages hold rows that stand for
+the page below and bear its first name. All pages have one layout (docs/FORMAT.md, "Tree nodes"), little-endian:
+
+    header   32 bytes   magic, level, row count, length of the heap, positions and bytes below
+    rows     56 bytes each, sorted by name as unsigned bytes
+    heap     per row its name, then its extra (symlink target, reference, height of a chunk list)
+    mtimes   8 bytes each, one per row        (leaf pages)
+    nodes    32 bytes each, one per row that points to another page, in row order
+
+The *content digest* of a page is the BLAKE3 of header, rows and heap: all but times and node digests. The *node digest*
+is the BLAKE3 of the whole. So equal content digests mean equal trees but for times.
+
+`before` in a row counts the pre-order positions that this page's earlier rows take, which is what lets a position be
+found by descent, and back (inode numbers build on it).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from enum import IntEnum
+from itertools import pairwise
+from typing import NamedTuple
+
+from artfs.errors import IntegrityError
+from artfs.format.digest import DIGEST_SIZE, digest
+from artfs.names import is_entry_name
+
+__all__ = ["MAX_EXTRA", "Entry", "Kind", "Page", "Sealed", "encode_page"]
+
+_MAGIC = b"ATN1"
+_HEADER = struct.Struct("<4sB3xIIQQ")
+_ROW = struct.Struct("<IBBHQQ32s")
+_NAME_AT = struct.Struct("<IB")
+_BEFORE = struct.Struct("<Q")
+_HEADER_SIZE = _HEADER.size
+_ROW_SIZE = _ROW.size
+_BEFORE_AT = _HEADER_SIZE + 8
+_ORDINAL_SIZE = 4
+MAX_EXTRA = 65536
+"""Most bytes of a symlink target or an encoded reference."""
+_MODE_MASK = 0o1777
+
+
+class Kind(IntEnum):
+    """What a row stands for."""
+
+    PAGE = 0
+    FILE = 1
+    DIRECTORY = 2
+    SYMLINK = 3
+    REFERENCE = 4
+
+
+class Entry(NamedTuple):
+    """One row of a page.
+
+    Attributes:
+        name: The entry's name; of a `PAGE` row, the first name below it.
+        kind: What it is.
+        mode: Permission and sticky bits (0 of a `PAGE` row).
+        mtime_ns: Modification time, nanoseconds since the epoch.
+        size: Bytes of the file or target; of a directory or page, of all files below.
+        digest: Content digest: of the chunk or chunk list, of the link target or reference, or of the page below.
+        below: Positions below this entry, itself not counted (0 unless directory or page).
+        node: Node digest of the page below (directories and pages, else empty).
+        extra: Symlink target, encoded reference, or one byte: the height of a file's chunk list.
+    """
+
+    name: bytes
+    kind: int
+    mode: int
+    mtime_ns: int
+    size: int
+    digest: bytes
+    below: int = 0
+    node: bytes = b""
+    extra: bytes = b""
+
+    @property
+    def positions(self) -> int:
+        """Pre-order positions that the entry takes, its own included (a page has none of its own)."""
+        return self.below + (self.kind != Kind.PAGE)
+
+
+class Sealed(NamedTuple):
+    """An encoded page: its bytes, both digests, and what a reference to it says.
+
+    Attributes:
+        data: The page.
+        node: Digest of all of it.
+        digest: Digest of its content part.
+        first: Its first name (empty for an empty directory).
+        below: Positions it covers.
+        size: Bytes of all files below.
+    """
+
+    data: bytes
+    node: bytes
+    digest: bytes
+    first: bytes
+    below: int
+    size: int
+
+    def as_row(self) -> Entry:
+        """The row that stands for this page in the level above."""
+        return Entry(self.first, Kind.PAGE, 0, 0, self.size, self.digest, self.below, self.node)
+
+
+def encode_page(level: int, entries: Sequence[Entry]) -> Sealed:
+    """Encode one page.
+
+    Args:
+        level: 0 for entries, n for rows that stand for pages of level n - 1.
+        entries: Sorted by name, valid; the caller's duty, proven row by row on every read.
+    """
+    rows = bytearray()
+    heap = bytearray()
+    nodes = []
+    before = size = 0
+    pack = _ROW.pack
+    for name, kind, mode, _mtime, bytes_, digest_, below, node, extra in entries:
+        rows += pack(len(heap), len(name), kind, mode, before, bytes_, digest_)
+        heap += name
+        if kind == 2:  # a directory: which of the node digests at the page's end is its own
+            heap += len(nodes).to_bytes(_ORDINAL_SIZE, "little")
+        else:
+            heap += extra
+        before += below + (kind != 0)
+        size += bytes_
+        if node:
+            nodes.append(node)
+    content = b"".join((_HEADER.pack(_MAGIC, level, len(entries), len(heap), before, size), rows, heap))
+    times = struct.pack(f"<{len(entries)}q", *[entry.mtime_ns for entry in entries]) if level == 0 else b""
+    data = b"".join((content, times, *nodes))
+    return Sealed(data, digest(data), digest(content), entries[0].name if entries else b"", before, size)
+
+
+class Page:
+    """A page searched in place by name and by position.
+
+    Opening a page checks its frame; each row is checked when it is decoded, so that finding one name in a page of
+    hundreds costs microseconds and nothing unchecked gets out. `check` proves a page as a whole.
+
+    Attributes:
+        level: 0 for entries, more for rows that stand for pages.
+        below: Positions that the page covers.
+        size: Bytes of all files below.
+    """
+
+    __slots__ = ("_count", "_data", "_heap", "_nodes", "_times", "below", "level", "size")
+
+    def __init__(self, data: bytes) -> None:
+        """Open a page.
+
+        Args:
+            data: Its bytes, checked against the node digest already.
+
+        Raises:
+            IntegrityError: The frame is not one that `encode_page` writes.
+        """
+        if len(data) < _HEADER.size:
+            raise IntegrityError(f"tree node {digest(data).hex()} is malformed: too short")
+        magic, self.level, self._count, heap_len, self.below, self.size = _HEADER.unpack_from(data)
+        self._data = data
+        self._heap = _HEADER.size + self._count * _ROW.size
+        self._times = self._heap + heap_len
+        self._nodes = self._times + (0 if self.level else 8 * self._count)
+        rest = len(data) - self._nodes
+        if magic != _MAGIC or data[5:8] != b"\0\0\0" or rest < 0 or rest % DIGEST_SIZE:
+            raise self._malformed("frame")
+
+    def _malformed(self, what: str) -> IntegrityError:
+        return IntegrityError(f"tree node {digest(self._data).hex()} is malformed: {what}")
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def digest(self) -> bytes:
+        """The page's content digest."""
+        return digest(self._data[: self._times])
+
+    def name(self, row: int) -> bytes:
+        """The name of one row, unchecked."""
+        start, length = _NAME_AT.unpack_from(self._data, _HEADER.size + row * _ROW.size)
+        start += self._heap
+        return self._data[start : start + length]
+
+    def _bisect(self, name: bytes) -> int:
+        """The first row whose name is not below `name`."""
+        data, heap, low, high = self._data, self._heap, 0, self._count
+        unpack = _NAME_AT.unpack_from
+        while low < high:
+            middle = (low + high) >> 1
+            start, length = unpack(data, _HEADER_SIZE + middle * _ROW_SIZE)
+            start += heap
+            if data[start : start + length] < name:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def index(self, name: bytes) -> int | None:
+        """The row of exactly this name, if any."""
+        row = self._bisect(name)
+        return row if row < self._count and self.name(row) == name else None
+
+    def child_for(self, name: bytes) -> int:
+        """Of an inner page, the row of the page in which `name` belongs."""
+        row = self._bisect(name)
+        if row < self._count and self.name(row) == name:
+            return row
+        return max(row - 1, 0)
+
+    def before(self, row: int) -> int:
+        """Positions that the rows before `row` take; of one past the last row, all."""
+        if row == self._count:
+            return self.below
+        position: int = _BEFORE.unpack_from(self._data, _BEFORE_AT + row * _ROW_SIZE)[0]
+        return position
+
+    def at_position(self, position: int) -> int:
+        """The row that covers a position relative to the page's first (0 <= position < below)."""
+        data, low, high = self._data, 0, self._count
+        unpack = _BEFORE.unpack_from
+        while low < high:
+            middle = (low + high) >> 1
+            if unpack(data, _BEFORE_AT + middle * _ROW_SIZE)[0] <= position:
+                low = middle + 1
+            else:
+                high = middle
+        return max(low - 1, 0)
+
+    def entry(self, row: int) -> Entry:
+        """Decode and check one row.
+
+        Raises:
+            IntegrityError: The row is not one that a valid entry encodes to.
+        """
+        if not 0 <= row < self._count:
+            raise self._malformed(f"no row {row}")
+        data = self._data
+        at = _HEADER_SIZE + row * _ROW_SIZE
+        start, length, kind, mode, before, size, digest_ = _ROW.unpack_from(data, at)
+        if row + 1 == self._count:
+            end, after = self._times, self.below
+        else:
+            end, _, _, _, after, _, _ = _ROW.unpack_from(data, at + _ROW_SIZE)
+            end += self._heap
+        start += self._heap
+        below = after - before - (kind != 0)
+        name = data[start : start + length]
+        extra = data[start + length : end]
+        if start + length > end or end > self._times or below < 0 or mode & ~_MODE_MASK or not is_entry_name(name):
+            raise self._malformed(f"row {row}")
+        node = b""
+        if kind == 1:
+            valid = not below and len(extra) <= 1 and self.level == 0
+        elif kind == 2:
+            at = self._nodes + DIGEST_SIZE * int.from_bytes(extra, "little")
+            node, extra = data[at : at + DIGEST_SIZE], b""
+            valid = len(node) == DIGEST_SIZE and self.level == 0
+        elif kind == 0:
+            at = self._nodes + DIGEST_SIZE * row
+            node = data[at : at + DIGEST_SIZE]
+            valid = len(node) == DIGEST_SIZE and self.level > 0 and not extra
+        else:
+            valid = kind <= 4 and not below and 0 < len(extra) <= MAX_EXTRA and self.level == 0
+        if not valid:
+            raise self._malformed(f"row {row}")
+        mtime = 0
+        if not self.level:
+            at = self._times + 8 * row
+            mtime = int.from_bytes(data[at : at + 8], "little", signed=True)
+        return Entry(name, kind, mode, mtime, size, digest_, below, node, extra)
+
+    def entries(self, start: int = 0) -> list[Entry]:
+        """Decode and check the rows from `start` on, their order too."""
+        entries = [self.entry(row) for row in range(start, self._count)]
+        if any(a.name >= b.name for a, b in pairwise(entries)):
+            raise self._malformed("names unsorted or twice")
+        return entries
+
+    def check(self) -> list[Entry]:
+        """Prove that these are exactly the bytes that `encode_page` writes, and give all rows.
+
+        Raises:
+            IntegrityError: They are not.
+        """
+        entries = self.entries()
+        if encode_page(self.level, entries).data != self._data:
+            raise self._malformed("not in canonical form")
+        return entries

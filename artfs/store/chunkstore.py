@@ -1,0 +1,87 @@
+"""Write chunks: each content once, into packs, and from there into the index, in bounded portions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from artfs.catalog import Catalog, PackRow
+from artfs.chunks.writer import EncodedRecord, PackWriter, encode_record
+from artfs.format.digest import Data, digest_and_table
+from artfs.format.pack import Location, PackKind, RecordKind
+from artfs.store.layout import Layout
+from artfs.store.session import WriterSession
+
+__all__ = ["ChunkWriter", "Prepared"]
+
+_PENDING_CHUNKS = 100_000
+
+Prepared = list[tuple[bytes, int, EncodedRecord | None]]
+"""Per chunk: digest, length, and the record to write, None where the store has the chunk."""
+
+
+class ChunkWriter:
+    """Turns plain chunks into stored ones: `prepare` on any thread, `append` on one.
+
+    The order of FORMAT.md holds: the index learns of a chunk when its pack is synced and named.
+
+    Args:
+        layout: Of the store.
+        catalog: Its index.
+        session: Where the unfinished pack is.
+    """
+
+    def __init__(self, layout: Layout, catalog: Catalog, session: WriterSession) -> None:
+        self._catalog = catalog
+        self._writer = PackWriter(session.directory, layout.packs, PackKind.DATA)
+        self._claimed: dict[bytes, object] = {}
+        self._pending: dict[bytes, Location] = {}
+        self.stored_bytes = 0
+
+    def prepare(self, pieces: Sequence[Data]) -> Prepared:
+        """Hash pieces, find out which are new, and encode those.
+
+        A digest belongs to the thread that claims it first; `dict.setdefault` is what makes the claim exclusive.
+        """
+        hashed = [(piece, *digest_and_table(piece)) for piece in pieces]
+        with self._catalog.view() as view:
+            missing = set(view.missing([digest for _piece, digest, _table in hashed]))
+        prepared: Prepared = []
+        for piece, digest, table in hashed:
+            record = None
+            claim = object()
+            if digest in missing and self._claimed.setdefault(digest, claim) is claim:
+                record = encode_record(RecordKind.CHUNK, digest, table, piece)
+            prepared.append((digest, len(piece), record))
+        return prepared
+
+    def append(self, prepared: Prepared) -> None:
+        """Write what `prepare` made ready."""
+        for digest, _length, record in prepared:
+            if record is not None:
+                self._pending[digest] = self._writer.append(record)
+                self.stored_bytes += record.size
+        if len(self._pending) > _PENDING_CHUNKS:
+            self.flush()
+        elif sealed := self._writer.take_sealed():
+            self._index([pack.pack for pack in sealed], [(p.pack, PackRow(p.kind, p.size, p.count)) for p in sealed])
+
+    def written(self) -> None:
+        """Hand all that was appended to the kernel: the buffers of its pieces may be used again."""
+        self._writer.flush()
+
+    def flush(self) -> None:
+        """Make all chunks appended so far durable and known to the index."""
+        sealed = self._writer.finish()
+        self._index([pack.pack for pack in sealed], [(p.pack, PackRow(p.kind, p.size, p.count)) for p in sealed])
+
+    def _index(self, ids: list[bytes], packs: list[tuple[bytes, PackRow]]) -> None:
+        named = set(ids)
+        ready = {digest: location for digest, location in self._pending.items() if location.pack in named}
+        self._catalog.add_content(packs=packs, locations=ready.items())
+        for digest in ready:
+            del self._pending[digest]
+            self._claimed.pop(digest, None)
+
+    def abort(self) -> None:
+        """Drop what is not yet known to the index."""
+        self._writer.abort()

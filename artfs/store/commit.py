@@ -1,0 +1,107 @@
+"""Make a version out of another and a few changes, without walking what stays."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from artfs.catalog import Actor, Catalog, Logged, NewVersion, Version
+from artfs.errors import InvalidInputError
+from artfs.format.chunklist import Piece
+from artfs.format.digest import digest
+from artfs.format.node import Entry, Kind
+from artfs.names import EntryPath, parse_entry_path
+from artfs.store.tree.build import Change, as_directory, build_content, edit_tree
+from artfs.store.chunkstore import ChunkWriter
+from artfs.store.ingest import Quiet, ingest
+from artfs.store.layout import Layout
+from artfs.store.nodes import NodeWriter
+from artfs.store.tree.pages import Pages
+from artfs.store.put import build_tree, version_of
+from artfs.store.session import WriterSession
+from artfs.store.source import SourceDirectory, add, scan, source_error
+
+__all__ = ["Source", "commit_changes"]
+
+Source = Path | bytes
+"""What to put at a path: a local file or directory, or the bytes of a file."""
+
+_MODE = 0o644
+
+
+def commit_changes(
+    layout: Layout,
+    catalog: Catalog,
+    pages: Pages,
+    base: Version,
+    changes: Mapping[EntryPath, Source | None],
+    version: NewVersion,
+    who: Actor,
+) -> Logged:
+    """Store `changes` over `base` as a new version.
+
+    Args:
+        layout: Of the store.
+        catalog: Its index.
+        pages: Where the base is read.
+        base: The version to start from.
+        changes: By path: a source, or None to remove.
+        version: What to publish; its contents are filled in.
+        who: Does it, for the journal.
+
+    Raises:
+        NotFoundError: A path's parent directory does not exist.
+        SourceError: A source cannot be read; nothing was published.
+        StorageError: The store cannot be written; nothing was published.
+    """
+    paths = {parse_entry_path(b"/".join(path)): source for path, source in changes.items()}
+    if any(path[:depth] in paths for path in paths for depth in range(1, len(path))):
+        raise InvalidInputError("a path and one below it cannot both change: give the directory as one source")
+    with WriterSession(layout.tmp) as session:
+        nodes = NodeWriter(layout, catalog, session)
+        chunks = ChunkWriter(layout, catalog, session)
+        try:
+            edits = {path: _entry(path, source, layout, chunks, nodes) for path, source in paths.items()}
+            chunks.flush()
+        except BaseException:
+            chunks.abort()
+            raise
+        root = edit_tree(base.root, edits, pages, nodes)
+        nodes.flush()
+        top = SourceDirectory(b"", b"", base.mode, time.time_ns())
+        return catalog.create_version(version_of(version, top, root), who)
+
+
+def _entry(path: EntryPath, source: Source | None, layout: Layout, chunks: ChunkWriter, nodes: NodeWriter) -> Change:
+    if source is None:
+        return None
+    name = path[-1]
+    if isinstance(source, bytes):
+        return _bytes_entry(name, source, chunks, nodes)
+    raw = os.fsencode(source)
+    parent = SourceDirectory(b"", b"", 0, 0)
+    try:
+        if source.is_dir():
+            top = scan(os.path.realpath(raw), name, sum(map(len, path)) + len(path))
+            parent.directories.append(top)
+        else:
+            add(parent, name, raw, os.stat(raw))
+    except OSError as error:
+        raise source_error(error, raw) from error
+    files = [file for directory in parent.walk() for file in directory.files]
+    ingest(files, layout.format.chunker, chunks, nodes, Quiet())
+    if parent.directories:
+        top = parent.directories[0]
+        return as_directory(Entry(name, Kind.DIRECTORY, top.mode, top.mtime_ns, 0, b""), build_tree(top, nodes))
+    return parent.files[0].entry()
+
+
+def _bytes_entry(name: bytes, data: bytes, chunks: ChunkWriter, nodes: NodeWriter) -> Entry:
+    """Store a small file that is in memory as one chunk."""
+    if len(data) > 128 * 1024:
+        raise InvalidInputError("bytes for a file of more than 128 KiB: write them to a file and give its path")
+    chunks.append(chunks.prepare([data] if data else []))
+    content, extra = build_content([Piece(len(data), digest(data))] if data else [], nodes)
+    return Entry(name, Kind.FILE, _MODE, time.time_ns(), len(data), content, extra=extra)

@@ -1,0 +1,57 @@
+"""Read the contents of files: by range, verified, never more than what is asked for at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from artfs.chunks.reader import PackReader
+from artfs.errors import IntegrityError
+from artfs.format.node import Entry
+from artfs.format.pack import Location
+from artfs.store.tree.pages import Pages
+
+__all__ = ["ContentReader"]
+
+
+class ContentReader:
+    """Ranges of stored files.
+
+    Args:
+        pages: Where chunk lists are read.
+        locate: Where the index says a chunk is, None if it does not know it.
+        packs: Reads and verifies chunks.
+    """
+
+    def __init__(self, pages: Pages, locate: Callable[[bytes], Location | None], packs: PackReader) -> None:
+        self._pages = pages
+        self._locate = locate
+        self._packs = packs
+
+    def read(self, entry: Entry, offset: int, size: int) -> bytes | memoryview:
+        """Read a range of a file, shorter only at its end.
+
+        Raises:
+            IntegrityError: A chunk is missing or damaged; nothing of it was returned.
+        """
+        end = min(offset + size, entry.size)
+        if offset >= end:
+            return b""
+        parts = []
+        while offset < end:
+            start, length, chunk = self._pages.piece_at(entry, offset)
+            inner = offset - start
+            take = min(length - inner, end - offset)
+            parts.append(self._chunk(chunk, inner, take))
+            offset += take
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def stream(self, entry: Entry) -> Iterator[bytes | memoryview]:
+        """Read a whole file, chunk by chunk."""
+        for piece in self._pages.pieces(entry):
+            yield self._chunk(piece.digest, 0, piece.length)
+
+    def _chunk(self, chunk: bytes, start: int, length: int) -> bytes | memoryview:
+        location = self._locate(chunk)
+        if location is None:
+            raise IntegrityError(f"chunk {chunk.hex()} is not in the index: run `artfs fsck`")
+        return self._packs.read(location, chunk, start, length)

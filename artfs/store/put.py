@@ -1,0 +1,145 @@
+"""Store files and directories as a new version."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from artfs.catalog import Actor, Catalog, Logged, NewVersion
+from artfs.errors import ArtfsError, InvalidInputError
+from artfs.format.node import Entry, Kind
+from artfs.names import printable
+from artfs.store.tree.build import NodeSink, as_directory, build_directory
+from artfs.store.chunkstore import ChunkWriter
+from artfs.store.ingest import Progress, ingest
+from artfs.store.layout import Layout
+from artfs.store.nodes import NodeWriter
+from artfs.store.session import WriterSession
+from artfs.store.source import SourceDirectory, add, scan, source_error
+from artfs.store.statcache import StatCache
+
+__all__ = ["gather", "put"]
+
+
+def gather(paths: Sequence[bytes]) -> SourceDirectory:
+    """Look at what is to be stored.
+
+    Args:
+        paths: One directory, whose contents become the artifact's; or files and directories that go in under their names.
+
+    Raises:
+        SourceError: Something cannot be read.
+        InvalidInputError: Two paths have the same name, or one has none.
+    """
+    if len(paths) == 1 and os.path.isdir(paths[0]):
+        return scan(os.path.realpath(paths[0]))
+    top = SourceDirectory(b"", b"", 0o755, 0)
+    seen: set[bytes] = set()
+    for path in paths:
+        name = os.path.basename(os.path.abspath(path))
+        if not name or name in seen:
+            raise InvalidInputError(
+                f"{printable(path)!r} needs a name of its own in the artifact: store its parent, or one by one"
+            )
+        seen.add(name)
+        real = os.path.realpath(path)
+        try:
+            status = os.stat(real)
+            if os.path.isdir(real):
+                top.directories.append(scan(real, name, len(name) + 1))
+            else:
+                add(top, name, real, status)
+            top.mtime_ns = max(top.mtime_ns, status.st_mtime_ns)
+        except OSError as error:
+            raise source_error(error, path) from error
+    top.files.sort(key=lambda file: file.name)
+    top.directories.sort(key=lambda directory: directory.name)
+    return top
+
+
+def put(
+    layout: Layout,
+    catalog: Catalog,
+    paths: Sequence[bytes],
+    version: NewVersion,
+    who: Actor,
+    *,
+    if_changed: bool,
+    progress: Progress,
+) -> Logged:
+    """Store `paths` as a new version: read, make durable, publish.
+
+    Args:
+        layout: Of the store.
+        catalog: Its index.
+        paths: As `gather` takes them.
+        version: What to publish; its contents are filled in here.
+        who: Does it, for the journal.
+        if_changed: Give the latest version back when its contents are the same.
+        progress: Is told how far it is.
+
+    Raises:
+        SourceError: A source cannot be read or changed meanwhile; nothing was published.
+        StorageError: The store cannot be written; nothing was published.
+    """
+    cache = StatCache(catalog)
+    top = gather(paths)
+    unknown = cache.recall(top)
+    progress.total(len(unknown), sum(file.size for file in unknown))
+    with WriterSession(layout.tmp) as session:
+        nodes = NodeWriter(layout, catalog, session)
+        if unknown:
+            chunks = ChunkWriter(layout, catalog, session)
+            try:
+                ingest(unknown, layout.format.chunker, chunks, nodes, progress)
+                chunks.flush()
+            except BaseException:
+                chunks.abort()
+                raise
+        root = build_tree(top, nodes)
+        nodes.flush()
+        logged = catalog.create_version(version_of(version, top, root), who, if_changed=if_changed)
+    try:
+        cache.remember(top, unknown)
+    except ArtfsError:
+        pass  # the version is there; a full disk only makes the next put slower
+    return logged
+
+
+def version_of(version: NewVersion, top: SourceDirectory, root: Entry) -> NewVersion:
+    """Fill in the contents of a version that is to be published."""
+    return NewVersion(
+        name=version.name,
+        root=root.node,
+        digest=root.digest,
+        size=root.size,
+        entries=root.below,
+        mode=top.mode,
+        mtime_ns=top.mtime_ns,
+        type=version.type,
+        aliases=version.aliases,
+        description=version.description,
+        metadata=version.metadata,
+        tags=version.tags,
+        ttl_ns=version.ttl_ns,
+        logged_by=version.logged_by,
+        source=version.source,
+    )
+
+
+def build_tree(top: SourceDirectory, nodes: NodeSink) -> Entry:
+    """Store the nodes of a scanned tree whose files all have their content; give the root's top page."""
+    pages: dict[int, Entry] = {}
+    for directory in reversed(list(top.walk())):  # children before parents
+        entries = [file.entry() for file in directory.files]
+        entries += directory.links
+        for child in directory.directories:
+            entry = Entry(child.name, Kind.DIRECTORY, child.mode, child.mtime_ns, 0, b"")
+            entries.append(as_directory(entry, pages.pop(id(child))))
+        entries.sort(key=_name)
+        pages[id(directory)] = build_directory(entries, nodes)
+    return pages[id(top)]
+
+
+def _name(entry: Entry) -> bytes:
+    return entry.name

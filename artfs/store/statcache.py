@@ -1,0 +1,75 @@
+"""Remember the content of unchanged files, so that storing a directory again reads none of them.
+
+One record per directory: of each file what identifies its state (inode, size, mtime, ctime) and its content. As in git's
+index, an entry is only believed when it could not have been made in the same tick of the clock as a later change: a
+file whose ctime is within `_RACY_NS` of the walk that saw it is not remembered. The records are a cache: losing them costs
+time, and gc drops them all when it removes chunks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from artfs.catalog import Catalog
+from artfs.format.digest import digest
+from artfs.store.source import SourceDirectory, SourceFile
+
+__all__ = ["StatCache"]
+
+_RACY_NS = 2_000_000_000
+_KEY_BYTES = 16
+
+_Row = tuple[bytes, tuple[int, int, int, int, int], bytes, bytes]
+_decoder = msgspec.msgpack.Decoder(list[_Row])
+_encoder = msgspec.msgpack.Encoder()
+
+
+class StatCache:
+    """What one walk can take over from earlier ones.
+
+    Make it before the walk begins: that instant is what decides which files are too young to be remembered.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._before = time.time_ns() - _RACY_NS
+
+    def recall(self, top: SourceDirectory) -> list[SourceFile]:
+        """Fill in the content of each file that is unchanged; give the others, in tree order."""
+        unknown: list[SourceFile] = []
+        with self._catalog.view() as view:
+            directories = [directory for directory in top.walk() if directory.files]
+            known = view.stats([_key(directory) for directory in directories])
+        for directory in directories:
+            record = known.get(_key(directory))
+            rows = {row[0]: row for row in _decoder.decode(record)} if record else {}
+            for file in directory.files:
+                row = rows.get(file.name)
+                if row is not None and row[1] == file.identity:
+                    file.digest, file.extra = row[2], row[3]
+                else:
+                    unknown.append(file)
+        return unknown
+
+    def remember(self, top: SourceDirectory, changed: Iterable[SourceFile]) -> None:
+        """Keep the records of all directories that hold a file of `changed`."""
+        fresh = set(map(id, changed))
+        if not fresh:
+            return
+        records = []
+        for directory in top.walk():
+            if any(id(file) in fresh for file in directory.files):
+                rows = [
+                    (file.name, file.identity, file.digest, file.extra)
+                    for file in directory.files
+                    if file.identity[4] < self._before
+                ]
+                records.append((_key(directory), _encoder.encode(rows)))
+        self._catalog.add_content(stats=records)
+
+
+def _key(directory: SourceDirectory) -> bytes:
+    return digest(directory.path)[:_KEY_BYTES]

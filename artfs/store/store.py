@@ -1,0 +1,207 @@
+"""The store: what the layers below make together, opened as one thing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from artfs.catalog import Actor, Catalog, Environment, Journal, Logged, NewVersion, Version, current_actor
+from artfs.chunks.cache import PlainCache
+from artfs.chunks.reader import PackReader
+from artfs.errors import IntegrityError, NotFoundError
+from artfs.format.node import Entry, Kind
+from artfs.format.pack import Location
+from artfs.names import EntryPath, VersionRef, printable
+from artfs.store.commit import Source, commit_changes
+from artfs.store.content import ContentReader
+from artfs.store.tree.diff import Difference, diff_trees
+from artfs.store.ingest import Progress, Quiet
+from artfs.store.layout import Layout, create_layout, read_layout
+from artfs.store.tree.pages import Pages
+from artfs.store.put import put
+
+__all__ = ["Store", "open_store"]
+
+
+def open_store(path: str | os.PathLike[str], *, create: bool = False) -> Store:
+    """Open the store in a directory.
+
+    Args:
+        path: The store's directory.
+        create: Make a store there if there is none.
+
+    Raises:
+        StoreNotFoundError: There is no store, and `create` is False.
+        StoreFormatError: The store is of a format that this artfs does not know.
+        IntegrityError: The store is damaged.
+    """
+    root = Path(os.path.abspath(path))
+    return Store(create_layout(root) if create else read_layout(root))
+
+
+class Store:
+    """An open store. Use it in the process that opened it; a child opens its own after fork.
+
+    Attributes:
+        layout: Where things are.
+        catalog: Artifacts, versions, aliases, and the index of chunks and nodes.
+        pages: Tree nodes, decoded.
+        content: Contents of files.
+    """
+
+    def __init__(self, layout: Layout, cache: PlainCache | None = None) -> None:
+        self.layout = layout
+        self.catalog = _open_catalog(layout)
+        self.packs = PackReader(layout.packs, cache)
+        self.pages = Pages(self.node)
+        self.content = ContentReader(self.pages, self.locate, self.packs)
+
+    @property
+    def path(self) -> Path:
+        """The store's directory."""
+        return self.layout.root
+
+    def close(self) -> None:
+        """Close files and the index."""
+        self.packs.close()
+        self.catalog.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def node(self, node: bytes) -> bytes:
+        """The bytes of a tree node, checked against its digest."""
+        with self.catalog.view() as view:
+            return view.node(node)
+
+    def locate(self, chunk: bytes) -> Location | None:
+        """Where a chunk is stored, if the index knows it."""
+        with self.catalog.view() as view:
+            return view.find_location(chunk)
+
+    def version(self, ref: VersionRef) -> Version:
+        """The version that a reference names now.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        with self.catalog.view() as view:
+            return view.resolve(ref)
+
+    def entry(self, version: Version, path: EntryPath) -> Entry:
+        """The entry at a path of a version; `()` gives the version's own directory.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        entry = root_entry(version)
+        for depth, name in enumerate(path):
+            found = self.pages.find(entry.node, name) if entry.kind == Kind.DIRECTORY else None
+            if found is None:
+                raise NotFoundError(f"no {printable(b'/'.join(path[: depth + 1]))!r} in the version: see `artfs ls`")
+            entry = found[0]
+        return entry
+
+    def children(self, directory: Entry) -> Iterator[Entry]:
+        """The entries of a directory, by name."""
+        for _position, entry in self.pages.iterate(directory.node):
+            yield entry
+
+    def walk(self, directory: Entry, prefix: bytes = b"") -> Iterator[tuple[bytes, Entry]]:
+        """All entries below a directory with their paths, a directory before what it holds."""
+        stack = [(prefix, self.children(directory))]
+        while stack:
+            path, entries = stack[-1]
+            entry = next(entries, None)
+            if entry is None:
+                stack.pop()
+                continue
+            yield path + entry.name, entry
+            if entry.kind == Kind.DIRECTORY:
+                stack.append((path + entry.name + b"/", self.children(entry)))
+
+    def diff(self, old: Version, new: Version) -> Iterator[Difference]:
+        """What changed from one version to another."""
+        return diff_trees(old.root, new.root, self.pages)
+
+    def put(
+        self,
+        paths: Sequence[str | bytes | os.PathLike[str]],
+        version: NewVersion,
+        *,
+        who: Actor | None = None,
+        if_changed: bool = False,
+        progress: Progress | None = None,
+    ) -> Logged:
+        """Store files and directories as a new version.
+
+        Args:
+            paths: One directory, whose contents are stored; or several paths that go in under their names.
+            version: Name, type, aliases and so on; the contents are filled in.
+            who: For the journal; by default this process.
+            if_changed: Give the latest version back when its contents are the same.
+            progress: Is told how far it is.
+
+        Raises:
+            SourceError: A source cannot be read, or changed meanwhile; nothing was published.
+            StorageError: The store cannot be written; nothing was published.
+        """
+        raw = [os.fsencode(path) for path in paths]
+        actor = who or current_actor()
+        return put(self.layout, self.catalog, raw, version, actor, if_changed=if_changed, progress=progress or Quiet())
+
+    def commit(
+        self,
+        base: VersionRef,
+        changes: Mapping[EntryPath, Source | None],
+        *,
+        version: NewVersion | None = None,
+        who: Actor | None = None,
+    ) -> Logged:
+        """Make a new version out of another and changes, in time and bytes that grow with the changes.
+
+        Args:
+            base: The version to start from.
+            changes: By path: a local file or directory to put there, bytes, or None to remove.
+            version: Name, aliases and so on; by default the next version of `base`'s artifact.
+            who: For the journal; by default this process.
+
+        Raises:
+            NotFoundError: No such base, or a path's parent directory does not exist.
+            SourceError: A source cannot be read.
+            StorageError: The store cannot be written; nothing was published.
+        """
+        origin = self.version(base)
+        return commit_changes(
+            self.layout,
+            self.catalog,
+            self.pages,
+            origin,
+            changes,
+            version or NewVersion(name=base.name),
+            who or current_actor(),
+        )
+
+
+def root_entry(version: Version) -> Entry:
+    """The version's own directory as an entry without a name."""
+    return Entry(
+        b"", Kind.DIRECTORY, version.mode, version.mtime_ns, version.size, version.digest, version.entries, version.root
+    )
+
+
+def _open_catalog(layout: Layout) -> Catalog:
+    store_id = bytes.fromhex(layout.format.store_id)
+    journal = Journal(layout.journal)
+    if Environment.exists(layout.index):
+        return Catalog.open(Environment.open(layout.index), journal, store_id)
+    if any(layout.journal.iterdir()):
+        raise IntegrityError(f"the index of {layout.root} is missing: rebuild it with `artfs fsck --repair`")
+    return Catalog.create(Environment.open(layout.index, create=True), journal, store_id)

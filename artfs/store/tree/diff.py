@@ -1,0 +1,129 @@
+"""What changed between two trees, in time that grows with the changes: equal pages are never opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from artfs.format.node import Entry, Kind
+from artfs.store.tree.pages import Pages
+
+__all__ = ["Difference", "diff_trees"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One path at which two trees differ in more than times.
+
+    Attributes:
+        path: From the root, `/`-separated.
+        old: The entry in the first tree, None if added.
+        new: The entry in the second tree, None if removed.
+    """
+
+    path: bytes
+    old: Entry | None
+    new: Entry | None
+
+    @property
+    def what(self) -> str:
+        """`added`, `removed` or `modified`."""
+        if self.old is None:
+            return "added"
+        return "removed" if self.new is None else "modified"
+
+
+class _Cursor:
+    """Walks a directory's rows in order; pages stay closed until `open` is asked for."""
+
+    def __init__(self, node: bytes | None, pages: Pages) -> None:
+        self._pages = pages
+        self._stack: list[Iterator[Entry]] = []
+        self.head: Entry | None = None if node is None else pages.top(node)
+        if self.head is not None and not self.head.below:
+            self.head = None
+
+    def step(self) -> None:
+        """Go past the head."""
+        while self._stack:
+            self.head = next(self._stack[-1], None)
+            if self.head is not None:
+                return
+            self._stack.pop()
+        self.head = None
+
+    def open(self) -> None:
+        """Replace the head, a page, by its rows."""
+        assert self.head is not None
+        self._stack.append(iter(self._pages.get(self.head.node).entries()))
+        self.step()
+
+
+def diff_trees(old: bytes | None, new: bytes | None, pages: Pages, prefix: bytes = b"") -> Iterator[Difference]:
+    """Compare two directories with all that is below them.
+
+    Args:
+        old: Topmost page of the first, None for nothing.
+        new: Topmost page of the second, None for nothing.
+        pages: Where both are read.
+        prefix: Put before each path.
+
+    Yields:
+        Differences in path order; a directory that is only on one side comes before what it holds.
+    """
+    left, right = _Cursor(old, pages), _Cursor(new, pages)
+    while left.head is not None or right.head is not None:
+        a, b = left.head, right.head
+        if (
+            a is not None
+            and b is not None
+            and a.digest == b.digest
+            and a[:3] == b[:3]
+            and (a.size, a.below) == (b.size, b.below)
+        ):
+            left.step()
+            right.step()
+        elif _opens_first(a, b):
+            left.open()
+        elif _opens_first(b, a):
+            right.open()
+        else:
+            here_a = a if a is not None and (b is None or a.name <= b.name) else None
+            here_b = b if b is not None and (a is None or b.name <= a.name) else None
+            if here_a is not None:
+                left.step()
+            if here_b is not None:
+                right.step()
+            yield from _compare(here_a, here_b, pages, prefix)
+
+
+def _opens_first(mine: Entry | None, other: Entry | None) -> bool:
+    """Whether the page `mine` must be opened before the two sides can be compared."""
+    if mine is None or mine.kind != Kind.PAGE:
+        return False
+    if other is None or mine.name < other.name:
+        return True
+    if mine.name > other.name:
+        return False
+    return other.kind != Kind.PAGE or mine.below >= other.below
+
+
+def _compare(old: Entry | None, new: Entry | None, pages: Pages, prefix: bytes) -> Iterator[Difference]:
+    """Report two entries of one name (one may be missing), and what is below them."""
+    entry = old if old is not None else new
+    assert entry is not None
+    path = prefix + entry.name
+    old_is_directory = old is not None and old.kind == Kind.DIRECTORY
+    new_is_directory = new is not None and new.kind == Kind.DIRECTORY
+    same_but_below = (
+        old_is_directory and new_is_directory and old is not None and new is not None and old.mode == new.mode
+    )
+    if not same_but_below:
+        yield Difference(path, old, new)
+    if old_is_directory or new_is_directory:
+        yield from diff_trees(
+            old.node if old is not None and old_is_directory else None,
+            new.node if new is not None and new_is_directory else None,
+            pages,
+            path + b"/",
+        )

@@ -1,0 +1,183 @@
+"""Read tree nodes: decoded pages by digest, entries by name and by pre-order position."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from artfs.errors import IntegrityError, NotFoundError
+from artfs.format.chunklist import ChunkPage, Piece, decode_chunk_page
+from artfs.format.node import Entry, Kind, Page
+
+__all__ = ["Pages"]
+
+
+class Pages:
+    """Decoded pages, kept while they fit.
+
+    A page was checked against its digest when it came in, and is held in this process's own memory.
+
+    Args:
+        load: Gives the bytes of a node, checked against its digest.
+        max_bytes: Bound on the memory held.
+    """
+
+    def __init__(self, load: Callable[[bytes], bytes], max_bytes: int = 16 << 20) -> None:
+        self._load = load
+        self._room = max_bytes
+        self._pages: OrderedDict[bytes, tuple[Page | ChunkPage, int]] = OrderedDict()
+
+    def get(self, node: bytes) -> Page:
+        """The directory page `node`."""
+        page = self._fetch(node, Page)
+        if not isinstance(page, Page):
+            raise IntegrityError(f"tree node {node.hex()} is a chunk list where a directory was expected")
+        return page
+
+    def chunks(self, node: bytes) -> ChunkPage:
+        """The chunk list page `node`."""
+        page = self._fetch(node, decode_chunk_page)
+        if isinstance(page, Page):
+            raise IntegrityError(f"tree node {node.hex()} is a directory where a chunk list was expected")
+        return page
+
+    def _fetch(self, node: bytes, decode: Callable[[bytes], Page | ChunkPage]) -> Page | ChunkPage:
+        held = self._pages.get(node)
+        if held is not None:
+            self._pages.move_to_end(node)
+            return held[0]
+        data = self._load(node)
+        page = decode(data)
+        cost = len(data) * (1 if isinstance(page, Page) else 4) + 400
+        self._pages[node] = page, cost
+        self._room -= cost
+        while self._room < 0 and len(self._pages) > 1:
+            self._room += self._pages.popitem(last=False)[1][1]
+        return page
+
+    def find(self, node: bytes, name: bytes) -> tuple[Entry, int] | None:
+        """Look a name up in the directory whose topmost page is `node`.
+
+        Returns:
+            The entry and its position relative to the directory's first entry, or None.
+        """
+        position = 0
+        page = self.get(node)
+        while page.level:
+            row = page.child_for(name)
+            position += page.before(row)
+            page = self.get(page.entry(row).node)
+        found = page.index(name)
+        return None if found is None else (page.entry(found), position + page.before(found))
+
+    def at(self, node: bytes, position: int) -> tuple[Entry, int]:
+        """The entry of a directory that covers a position: the one there, or the directory that it is in.
+
+        Args:
+            node: The directory's topmost page.
+            position: Relative to the directory's first entry.
+
+        Returns:
+            The entry and the position relative to it: 0 is the entry itself, n > 0 is position n - 1 inside it.
+
+        Raises:
+            NotFoundError: The position is beyond the directory.
+        """
+        page = self.get(node)
+        if not 0 <= position < page.below:
+            raise NotFoundError(f"no entry at position {position}")
+        while True:
+            row = page.at_position(position)
+            position -= page.before(row)
+            entry = page.entry(row)
+            if entry.kind != Kind.PAGE:
+                return entry, position
+            page = self.get(entry.node)
+
+    def descend(self, node: bytes, position: int) -> Entry:
+        """The entry at a position of a whole tree, relative to the first entry of its root directory.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        entry, inside = self.at(node, position)
+        while inside:
+            entry, inside = self.at(entry.node, inside - 1)
+        return entry
+
+    def iterate(self, node: bytes, position: int = 0) -> Iterator[tuple[int, Entry]]:
+        """List a directory's entries with their relative positions, from the first at or after `position` on."""
+        page = self.get(node)
+        if position >= page.below:
+            return
+        row = page.at_position(position)
+        if page.level:
+            for index in range(row, len(page)):
+                base = page.before(index)
+                for inner, entry in self.iterate(page.entry(index).node, max(position - base, 0)):
+                    yield base + inner, entry
+        else:
+            at = page.before(row)
+            if at < position:
+                row += 1
+                at = page.before(row)
+            for entry in page.entries(row):
+                yield at, entry
+                at += entry.positions
+
+    def top(self, node: bytes) -> Entry:
+        """The `PAGE` row that stands for a directory's topmost page."""
+        page = self.get(node)
+        first = page.name(0) if len(page) else b""
+        return Entry(first, Kind.PAGE, 0, 0, page.size, page.digest, page.below, node)
+
+    def leaves(self, node: bytes) -> list[Entry]:
+        """The `PAGE` rows of all leaf pages of a directory, in order."""
+        page = self.get(node)
+        if page.level == 0:
+            return [self.top(node)]
+        rows = page.entries()
+        if page.level == 1:
+            return rows
+        return [leaf for row in rows for leaf in self.leaves(row.node)]
+
+    def pieces(self, entry: Entry) -> Iterator[Piece]:
+        """All chunks of a file, in order."""
+        if not entry.size:
+            return
+        if not entry.extra:
+            yield Piece(entry.size, entry.digest)
+            return
+        yield from self._pieces(entry.digest)
+
+    def _pieces(self, node: bytes) -> Iterator[Piece]:
+        page = self.chunks(node)
+        start = 0
+        for end, piece in zip(page.ends, page.digests, strict=True):
+            if page.height == 1:
+                yield Piece(end - start, piece)
+            else:
+                yield from self._pieces(piece)
+            start = end
+
+    def piece_at(self, entry: Entry, offset: int) -> tuple[int, int, bytes]:
+        """The chunk of a file that holds a byte.
+
+        Args:
+            entry: A file.
+            offset: 0 <= offset < entry.size.
+
+        Returns:
+            The chunk's start in the file, its length and its digest.
+        """
+        if not entry.extra:
+            return 0, entry.size, entry.digest
+        base, node = 0, entry.digest
+        while True:
+            page = self.chunks(node)
+            row = page.find(offset - base)
+            start = page.ends[row - 1] if row else 0
+            base += start
+            if page.height == 1:
+                return base, page.ends[row] - start, page.digests[row]
+            node = page.digests[row]

@@ -1,0 +1,33 @@
+"""Inode numbers, computed and never remembered.
+
+    ino = serial << 32 | position
+
+`serial` is the never reused number that the catalog gives to each artifact, version and alias. Within a version, `position` is the
+entry's place in the pre-order walk: 0 the version's own directory, 1 its first entry. Both directions are found by
+descending the tree, so any process of any age answers for any inode.
+"""
+
+from __future__ import annotations
+
+__all__ = ["MAX_POSITION", "ROOT_INODE", "inode", "position_of", "serial_of"]
+
+ROOT_INODE = 1
+"""The mount's own directory (FUSE fixes the number); serials start above it."""
+
+_BITS = 32
+MAX_POSITION = (1 << _BITS) - 1
+
+
+def inode(serial: int, position: int = 0) -> int:
+    """The inode number of a position in what bears a serial."""
+    return serial << _BITS | position
+
+
+def serial_of(ino: int) -> int:
+    """The serial in an inode number."""
+    return ino >> _BITS
+
+
+def position_of(ino: int) -> int:
+    """The position in an inode number."""
+    return ino & MAX_POSITION

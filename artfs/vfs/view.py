@@ -1,0 +1,214 @@
+"""The file tree of a mount: artifacts, their versions and aliases, and what is in the versions.
+
+Protocol-free and without state worth keeping: FUSE, fsspec and the web page translate it. What is held here is a cache
+of immutable facts, so any number of processes may answer for the same tree.
+
+    /                   a directory per artifact       volatile
+    /animals/           versions and aliases           volatile
+    /animals/latest     a symlink to `vN`              volatile
+    /animals/v3/...     the version's entries          immutable
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from functools import lru_cache
+
+from artfs.catalog import AliasRow, Artifact, Version
+from artfs.errors import IntegrityError, InvalidInputError, NotFoundError
+from artfs.format.node import Entry, Kind
+from artfs.names import version_index
+from artfs.store import Store, root_entry
+from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
+from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
+
+__all__ = ["StoreView"]
+
+_ENTRIES_HELD = 2048
+
+
+class StoreView:
+    """The tree of one store, read-only.
+
+    Args:
+        store: The store, opened in this process.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._catalog = store.catalog
+        self._pages = store.pages
+        self._version = lru_cache(_ENTRIES_HELD)(self._find_version)
+        self._entry = lru_cache(_ENTRIES_HELD)(self._find_entry)
+
+    def _find_version(self, serial: int) -> Version | None:
+        """The version of a serial, None if it is an artifact's or alias's (an unknown serial is not remembered)."""
+        with self._catalog.view() as view:
+            found = view.by_serial(serial)
+        if found is None:
+            raise NotFoundError("no such inode")
+        return found if isinstance(found, Version) else None
+
+    def _find_entry(self, ino: int) -> Entry:
+        """The entry of an inode inside a version."""
+        version = self._version(serial_of(ino))
+        if version is None:
+            raise NotFoundError("no such inode")
+        position = position_of(ino)
+        return self._pages.descend(version.root, position - 1) if position else root_entry(version)
+
+    def _row(self, ino: int) -> Artifact | AliasRow | Version:
+        with self._catalog.view() as view:
+            row = view.by_serial(serial_of(ino))
+        if row is None or position_of(ino):
+            raise NotFoundError("no such inode")
+        return row
+
+    def attr(self, ino: int) -> Attr:
+        """Attributes of an inode.
+
+        Raises:
+            NotFoundError: It does not exist, or no more.
+        """
+        if ino == ROOT_INODE:
+            return self._root()
+        if self._version(serial_of(ino)) is not None:
+            return attr_of_entry(self._entry(ino), ino)
+        return self._attr_of_row(self._row(ino))
+
+    def _root(self) -> Attr:
+        newest = os.stat(self._store.layout.journal).st_mtime_ns
+        return Attr(ROOT_INODE, stat.S_IFDIR | 0o555, DIRECTORY_SIZE, newest, volatile=True)
+
+    def _attr_of_row(self, row: Artifact | AliasRow | Version) -> Attr:
+        if isinstance(row, AliasRow):
+            return Attr(inode(row.serial), stat.S_IFLNK | 0o777, len(b"v%d" % row.index), 0, volatile=True)
+        if isinstance(row, Artifact):
+            return Attr(inode(row.serial), stat.S_IFDIR | 0o555, DIRECTORY_SIZE, row.created_ns, volatile=True)
+        return attr_of_entry(root_entry(row), inode(row.serial))._replace(volatile=True)
+
+    def lookup(self, parent: int, name: bytes) -> Attr | None:
+        """Attributes of the entry `name` of a directory, None if there is none.
+
+        Raises:
+            NotFoundError: The directory does not exist.
+        """
+        if parent == ROOT_INODE:
+            return self._lookup_artifact(name)
+        if self._version(serial_of(parent)) is None:
+            return self._lookup_version(parent, name)
+        directory = self._entry(parent)
+        found = self._pages.find(directory.node, name) if directory.kind == Kind.DIRECTORY else None
+        if found is None:
+            return None
+        return attr_of_entry(found[0], parent + 1 + found[1])
+
+    def _lookup_artifact(self, name: bytes) -> Attr | None:
+        try:
+            text = name.decode()
+        except UnicodeDecodeError:
+            return None
+        with self._catalog.view() as view:
+            artifact = view.artifact_by_name(text)
+        return None if artifact is None else self._attr_of_row(artifact)
+
+    def _lookup_version(self, parent: int, name: bytes) -> Attr | None:
+        serial = serial_of(parent)
+        try:
+            text = name.decode()
+            index = version_index(text)
+        except (UnicodeDecodeError, InvalidInputError):
+            return None
+        with self._catalog.view() as view:
+            row = view.alias(serial, text) if index is None else view.version(serial, index)
+        return None if row is None else self._attr_of_row(row)
+
+    def readlink(self, ino: int) -> bytes:
+        """The target of a symlink.
+
+        Raises:
+            NotFoundError: No such symlink.
+        """
+        if self._version(serial_of(ino)) is not None:
+            entry = self._entry(ino)
+            if entry.kind == Kind.SYMLINK:
+                return entry.extra
+        else:
+            row = self._row(ino)
+            if isinstance(row, AliasRow):
+                return b"v%d" % row.index
+        raise NotFoundError("not a symlink")
+
+    def listdir(self, ino: int, offset: int = 0) -> Iterator[tuple[bytes, Attr, int]]:
+        """List a directory from an offset on; each entry comes with the offset of what follows it.
+
+        Offsets hold as long as the directory exists, whatever is added or removed meanwhile.
+
+        Raises:
+            NotFoundError: No such directory.
+        """
+        if ino == ROOT_INODE or self._version(serial_of(ino)) is None:
+            yield from self._list_rows(0 if ino == ROOT_INODE else serial_of(ino), offset)
+            return
+        for position, entry in self._pages.iterate(self._entry(ino).node, offset):
+            yield entry.name, attr_of_entry(entry, ino + 1 + position), position + entry.positions
+
+    def _list_rows(self, parent: int, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
+        with self._catalog.view() as view:
+            rows = list(view.members(parent, offset))
+        for row in rows:
+            yield row.name.encode(), self._attr_of_row(row), row.serial
+
+    def read(self, ino: int, offset: int, size: int) -> bytes | memoryview:
+        """Read from a file, verified; shorter than `size` only at its end.
+
+        Raises:
+            NotFoundError: No such file.
+            IntegrityError: What is stored is damaged.
+        """
+        entry = self._entry(ino)
+        if entry.kind != Kind.FILE:
+            raise NotFoundError("not a file")
+        try:
+            return self._store.content.read(entry, offset, size)
+        except IntegrityError as error:
+            raise IntegrityError(f"{self.describe(ino)}: {error}") from error
+
+    def describe(self, ino: int) -> str:
+        """Name an inode for a log line: version and path."""
+        version = self._version(serial_of(ino))
+        if version is None:
+            return f"inode {ino}"
+        with self._catalog.view() as view:
+            ref = view.ref(version)
+        path = []
+        node, inside = version.root, position_of(ino)
+        while inside:
+            entry, inside = self._pages.at(node, inside - 1)
+            path.append(entry.name)
+            node = entry.node
+        return "/".join([str(ref), *(os.fsdecode(name) for name in path)])
+
+    def xattr(self, ino: int, name: bytes) -> bytes | None:
+        """A virtual extended attribute of something inside a version, None if there is none of that name."""
+        if not name.startswith(b"user.artfs."):
+            return None
+        version = self._version(serial_of(ino))
+        if version is None:
+            return None
+        with self._catalog.view() as view:
+            artifact = view.artifact(version.artifact)
+        assert artifact is not None
+        values = {
+            b"ref": f"{artifact.name}:{version.name}".encode(),
+            b"type": artifact.type.encode(),
+            b"digest": self._entry(ino).digest.hex().encode(),
+            b"logged_by": version.logged_by.encode() if version.logged_by else None,
+        }
+        return values.get(name.removeprefix(b"user.artfs."))
+
+    def statfs(self) -> os.statvfs_result:
+        """The file system that holds the store."""
+        return os.statvfs(self._store.path)
