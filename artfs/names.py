@@ -18,6 +18,7 @@ __all__ = [
     "LATEST",
     "MAX_NAME_BYTES",
     "MAX_PATH_BYTES",
+    "RESERVED_NAME",
     "Alias",
     "ArtifactName",
     "ArtifactType",
@@ -47,6 +48,8 @@ EntryPath = tuple[bytes, ...]
 DEFAULT_TYPE = ArtifactType("dataset")
 LATEST = Alias("latest")
 MAX_NAME_BYTES = 255
+RESERVED_NAME = b".artfs"
+"""At the top of an artifact: drafts have their control directory there."""
 MAX_PATH_BYTES = 4096
 
 _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}\Z")
@@ -92,7 +95,7 @@ def parse_artifact_type(text: str) -> ArtifactType:
 
 
 def _word(text: str, what: str) -> str:
-    if not isinstance(text, str) or not _WORD.match(text) or text in (".", ".."):
+    if not _WORD.match(text) or text in (".", ".."):
         raise InvalidInputError(
             f"{what} {text!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 _ . - (not first a '-', not '.' or '..')"
         )
@@ -106,8 +109,7 @@ def parse_alias(text: str) -> Alias:
         InvalidInputError: The alias breaks the rule.
     """
     if (
-        not isinstance(text, str)
-        or not text
+        not text
         or not text.isprintable()
         or "/" in text
         or ":" in text
@@ -128,7 +130,7 @@ def parse_tag(text: str) -> Tag:
     Raises:
         InvalidInputError: The tag breaks the rule.
     """
-    if not isinstance(text, str) or not _TAG.match(text):
+    if not _TAG.match(text):
         raise InvalidInputError(
             f"tag {text!r} is not allowed: use words of letters, digits, '_' and '-' with single spaces"
         )
@@ -205,7 +207,7 @@ def parse_entry_path(path: str | bytes) -> EntryPath:
     parts = tuple(raw.split(b"/"))
     for part in parts:
         validate_entry_name(part)
-    if parts[0] == b".artfs":
+    if parts[0] == RESERVED_NAME:
         raise InvalidInputError("path '.artfs' is reserved at the top of an artifact: choose another name")
     return parts
 

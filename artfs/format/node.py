@@ -118,7 +118,7 @@ def encode_page(level: int, entries: Sequence[Entry]) -> Sealed:
     """
     rows = bytearray()
     heap = bytearray()
-    nodes = []
+    nodes: list[bytes] = []
     before = size = 0
     pack = _ROW.pack
     for name, kind, mode, _mtime, bytes_, digest_, below, node, extra in entries:
@@ -149,6 +149,11 @@ class Page:
         below: Positions that the page covers.
         size: Bytes of all files below.
     """
+
+    level: int
+    below: int
+    size: int
+    _count: int
 
     __slots__ = ("_count", "_data", "_heap", "_nodes", "_times", "below", "level", "size")
 

@@ -13,15 +13,15 @@ from artfs.format.chunklist import Piece
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
 from artfs.names import EntryPath, parse_entry_path
-from artfs.store.tree.build import Change, as_directory, build_content, edit_tree
 from artfs.store.chunkstore import ChunkWriter
 from artfs.store.ingest import Quiet, ingest
 from artfs.store.layout import Layout
 from artfs.store.nodes import NodeWriter
-from artfs.store.tree.pages import Pages
-from artfs.store.put import build_tree, version_of
+from artfs.store.put import build_tree, tree_of
 from artfs.store.session import WriterSession
 from artfs.store.source import SourceDirectory, add, scan, source_error
+from artfs.store.tree.build import Change, as_directory, build_content, edit_tree
+from artfs.store.tree.pages import Pages
 
 __all__ = ["Source", "commit_changes"]
 
@@ -48,7 +48,7 @@ def commit_changes(
         pages: Where the base is read.
         base: The version to start from.
         changes: By path: a source, or None to remove.
-        version: What to publish; its contents are filled in.
+        version: What to publish it as.
         who: Does it, for the journal.
 
     Raises:
@@ -68,10 +68,10 @@ def commit_changes(
         except BaseException:
             chunks.abort()
             raise
-        root = edit_tree(base.root, edits, pages, nodes)
+        root = edit_tree(base.tree.root, edits, pages, nodes)
         nodes.flush()
-        top = SourceDirectory(b"", b"", base.mode, time.time_ns())
-        return catalog.create_version(version_of(version, top, root), who)
+        top = SourceDirectory(b"", b"", base.tree.mode, time.time_ns())
+        return catalog.create_version(version, tree_of(top, root), who)
 
 
 def _entry(path: EntryPath, source: Source | None, layout: Layout, chunks: ChunkWriter, nodes: NodeWriter) -> Change:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError
+from artfs.format.digest import Data
 from artfs.format.node import Entry
 from artfs.format.pack import Location
 from artfs.store.tree.pages import Pages
@@ -27,7 +28,7 @@ class ContentReader:
         self._locate = locate
         self._packs = packs
 
-    def read(self, entry: Entry, offset: int, size: int) -> bytes | memoryview:
+    def read(self, entry: Entry, offset: int, size: int) -> Data:
         """Read a range of a file, shorter only at its end.
 
         Raises:
@@ -45,12 +46,12 @@ class ContentReader:
             offset += take
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def stream(self, entry: Entry) -> Iterator[bytes | memoryview]:
+    def stream(self, entry: Entry) -> Iterator[Data]:
         """Read a whole file, chunk by chunk."""
         for piece in self._pages.pieces(entry):
             yield self._chunk(piece.digest, 0, piece.length)
 
-    def _chunk(self, chunk: bytes, start: int, length: int) -> bytes | memoryview:
+    def _chunk(self, chunk: bytes, start: int, length: int) -> Data:
         location = self._locate(chunk)
         if location is None:
             raise IntegrityError(f"chunk {chunk.hex()} is not in the index: run `artfs fsck`")

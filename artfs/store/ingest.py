@@ -22,9 +22,9 @@ from artfs.errors import SourceChangedError
 from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
 from artfs.names import printable
-from artfs.store.tree.build import NodeSink, build_content
 from artfs.store.chunkstore import ChunkWriter, Prepared
 from artfs.store.source import SourceFile, identity, source_error
+from artfs.store.tree.build import NodeSink, build_content
 
 __all__ = ["Progress", "Quiet", "ingest"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion
 from artfs.errors import ArtfsError, InvalidInputError
 from artfs.format.node import Entry, Kind
-from artfs.names import printable
-from artfs.store.tree.build import NodeSink, as_directory, build_directory
+from artfs.format.operations import Tree
+from artfs.names import RESERVED_NAME, printable
 from artfs.store.chunkstore import ChunkWriter
 from artfs.store.ingest import Progress, ingest
 from artfs.store.layout import Layout
@@ -17,8 +17,9 @@ from artfs.store.nodes import NodeWriter
 from artfs.store.session import WriterSession
 from artfs.store.source import SourceDirectory, add, scan, source_error
 from artfs.store.statcache import StatCache
+from artfs.store.tree.build import NodeSink, as_directory, build_directory
 
-__all__ = ["gather", "put"]
+__all__ = ["build_tree", "gather", "put", "tree_of"]
 
 
 def gather(paths: Sequence[bytes]) -> SourceDirectory:
@@ -32,7 +33,9 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
         InvalidInputError: Two paths have the same name, or one has none.
     """
     if len(paths) == 1 and os.path.isdir(paths[0]):
-        return scan(os.path.realpath(paths[0]))
+        top = scan(os.path.realpath(paths[0]))
+        _refuse_reserved({*(d.name for d in top.directories), *(f.name for f in top.files), *(e.name for e in top.links)})
+        return top
     top = SourceDirectory(b"", b"", 0o755, 0)
     seen: set[bytes] = set()
     for path in paths:
@@ -42,6 +45,7 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
                 f"{printable(path)!r} needs a name of its own in the artifact: store its parent, or one by one"
             )
         seen.add(name)
+        _refuse_reserved([name])
         real = os.path.realpath(path)
         try:
             status = os.stat(real)
@@ -55,6 +59,12 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
     top.files.sort(key=lambda file: file.name)
     top.directories.sort(key=lambda directory: directory.name)
     return top
+
+
+def _refuse_reserved(names: Iterable[bytes]) -> None:
+    for name in names:
+        if name == RESERVED_NAME:
+            raise InvalidInputError("'.artfs' is reserved at the top of an artifact: rename it, or store its parent")
 
 
 def put(
@@ -73,7 +83,7 @@ def put(
         layout: Of the store.
         catalog: Its index.
         paths: As `gather` takes them.
-        version: What to publish; its contents are filled in here.
+        version: What to publish it as.
         who: Does it, for the journal.
         if_changed: Give the latest version back when its contents are the same.
         progress: Is told how far it is.
@@ -98,7 +108,7 @@ def put(
                 raise
         root = build_tree(top, nodes)
         nodes.flush()
-        logged = catalog.create_version(version_of(version, top, root), who, if_changed=if_changed)
+        logged = catalog.create_version(version, tree_of(top, root), who, if_changed=if_changed)
     try:
         cache.remember(top, unknown)
     except ArtfsError:
@@ -106,25 +116,14 @@ def put(
     return logged
 
 
-def version_of(version: NewVersion, top: SourceDirectory, root: Entry) -> NewVersion:
-    """Fill in the contents of a version that is to be published."""
-    return NewVersion(
-        name=version.name,
-        root=root.node,
-        digest=root.digest,
-        size=root.size,
-        entries=root.below,
-        mode=top.mode,
-        mtime_ns=top.mtime_ns,
-        type=version.type,
-        aliases=version.aliases,
-        description=version.description,
-        metadata=version.metadata,
-        tags=version.tags,
-        ttl_ns=version.ttl_ns,
-        logged_by=version.logged_by,
-        source=version.source,
-    )
+def tree_of(top: SourceDirectory, root: Entry) -> Tree:
+    """Describe stored contents for the catalog.
+
+    Args:
+        top: Mode and time of the top directory.
+        root: The row of its topmost page.
+    """
+    return Tree(root.node, root.digest, root.size, root.below, top.mode, top.mtime_ns)
 
 
 def build_tree(top: SourceDirectory, nodes: NodeSink) -> Entry:

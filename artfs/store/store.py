@@ -16,11 +16,11 @@ from artfs.format.pack import Location
 from artfs.names import EntryPath, VersionRef, printable
 from artfs.store.commit import Source, commit_changes
 from artfs.store.content import ContentReader
-from artfs.store.tree.diff import Difference, diff_trees
 from artfs.store.ingest import Progress, Quiet
 from artfs.store.layout import Layout, create_layout, read_layout
-from artfs.store.tree.pages import Pages
 from artfs.store.put import put
+from artfs.store.tree.diff import Difference, diff_trees
+from artfs.store.tree.pages import Pages
 
 __all__ = ["Store", "open_store"]
 
@@ -129,7 +129,7 @@ class Store:
 
     def diff(self, old: Version, new: Version) -> Iterator[Difference]:
         """What changed from one version to another."""
-        return diff_trees(old.root, new.root, self.pages)
+        return diff_trees(old.tree.root, new.tree.root, self.pages)
 
     def put(
         self,
@@ -144,7 +144,7 @@ class Store:
 
         Args:
             paths: One directory, whose contents are stored; or several paths that go in under their names.
-            version: Name, type, aliases and so on; the contents are filled in.
+            version: Name, type, aliases and so on.
             who: For the journal; by default this process.
             if_changed: Give the latest version back when its contents are the same.
             progress: Is told how far it is.
@@ -192,9 +192,8 @@ class Store:
 
 def root_entry(version: Version) -> Entry:
     """The version's own directory as an entry without a name."""
-    return Entry(
-        b"", Kind.DIRECTORY, version.mode, version.mtime_ns, version.size, version.digest, version.entries, version.root
-    )
+    tree = version.tree
+    return Entry(b"", Kind.DIRECTORY, tree.mode, tree.mtime_ns, tree.size, tree.digest, tree.entries, tree.root)
 
 
 def _open_catalog(layout: Layout) -> Catalog:

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from artfs.catalog import AliasRow, Artifact, Version
 from artfs.errors import IntegrityError, InvalidInputError, NotFoundError
+from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
 from artfs.names import version_index
 from artfs.store import Store, root_entry
@@ -57,7 +58,7 @@ class StoreView:
         if version is None:
             raise NotFoundError("no such inode")
         position = position_of(ino)
-        return self._pages.descend(version.root, position - 1) if position else root_entry(version)
+        return self._pages.descend(version.tree.root, position - 1) if position else root_entry(version)
 
     def _row(self, ino: int) -> Artifact | AliasRow | Version:
         with self._catalog.view() as view:
@@ -161,7 +162,7 @@ class StoreView:
         for row in rows:
             yield row.name.encode(), self._attr_of_row(row), row.serial
 
-    def read(self, ino: int, offset: int, size: int) -> bytes | memoryview:
+    def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from a file, verified; shorter than `size` only at its end.
 
         Raises:
@@ -184,7 +185,7 @@ class StoreView:
         with self._catalog.view() as view:
             ref = view.ref(version)
         path = []
-        node, inside = version.root, position_of(ino)
+        node, inside = version.tree.root, position_of(ino)
         while inside:
             entry, inside = self._pages.at(node, inside - 1)
             path.append(entry.name)

@@ -59,28 +59,43 @@ class _Cursor:
         self.step()
 
 
-def diff_trees(old: bytes | None, new: bytes | None, pages: Pages, prefix: bytes = b"") -> Iterator[Difference]:
+@dataclass(frozen=True, slots=True)
+class _Directories:
+    """Two directories at one path, either may be missing."""
+
+    old: bytes | None
+    new: bytes | None
+    path: bytes
+
+
+def diff_trees(old: bytes | None, new: bytes | None, pages: Pages) -> Iterator[Difference]:
     """Compare two directories with all that is below them.
 
     Args:
         old: Topmost page of the first, None for nothing.
         new: Topmost page of the second, None for nothing.
         pages: Where both are read.
-        prefix: Put before each path.
 
     Yields:
-        Differences in path order; a directory that is only on one side comes before what it holds.
+        Differences, a directory's before those in it; a directory that is only on one side comes before what it holds.
     """
-    left, right = _Cursor(old, pages), _Cursor(new, pages)
+    stack = [_compare(_Directories(old, new, b""), pages)]
+    while stack:
+        found = next(stack[-1], None)
+        if found is None:
+            stack.pop()
+        elif isinstance(found, _Directories):
+            stack.append(_compare(found, pages))
+        else:
+            yield found
+
+
+def _compare(here: _Directories, pages: Pages) -> Iterator[Difference | _Directories]:
+    """Compare one directory's entries; subdirectories are left to the caller, so that depth costs no recursion."""
+    left, right = _Cursor(here.old, pages), _Cursor(here.new, pages)
     while left.head is not None or right.head is not None:
         a, b = left.head, right.head
-        if (
-            a is not None
-            and b is not None
-            and a.digest == b.digest
-            and a[:3] == b[:3]
-            and (a.size, a.below) == (b.size, b.below)
-        ):
+        if a is not None and b is not None and _equal(a, b):
             left.step()
             right.step()
         elif _opens_first(a, b):
@@ -88,13 +103,18 @@ def diff_trees(old: bytes | None, new: bytes | None, pages: Pages, prefix: bytes
         elif _opens_first(b, a):
             right.open()
         else:
-            here_a = a if a is not None and (b is None or a.name <= b.name) else None
-            here_b = b if b is not None and (a is None or b.name <= a.name) else None
-            if here_a is not None:
+            only_a = a if a is not None and (b is None or a.name <= b.name) else None
+            only_b = b if b is not None and (a is None or b.name <= a.name) else None
+            if only_a is not None:
                 left.step()
-            if here_b is not None:
+            if only_b is not None:
                 right.step()
-            yield from _compare(here_a, here_b, pages, prefix)
+            yield from _report(only_a, only_b, here.path)
+
+
+def _equal(a: Entry, b: Entry) -> bool:
+    """Whether two rows stand for the same name, kind, mode and contents, times apart."""
+    return a.digest == b.digest and a[:3] == b[:3] and (a.size, a.below) == (b.size, b.below)
 
 
 def _opens_first(mine: Entry | None, other: Entry | None) -> bool:
@@ -108,22 +128,15 @@ def _opens_first(mine: Entry | None, other: Entry | None) -> bool:
     return other.kind != Kind.PAGE or mine.below >= other.below
 
 
-def _compare(old: Entry | None, new: Entry | None, pages: Pages, prefix: bytes) -> Iterator[Difference]:
-    """Report two entries of one name (one may be missing), and what is below them."""
-    entry = old if old is not None else new
-    assert entry is not None
-    path = prefix + entry.name
-    old_is_directory = old is not None and old.kind == Kind.DIRECTORY
-    new_is_directory = new is not None and new.kind == Kind.DIRECTORY
-    same_but_below = (
-        old_is_directory and new_is_directory and old is not None and new is not None and old.mode == new.mode
-    )
-    if not same_but_below:
+def _report(old: Entry | None, new: Entry | None, prefix: bytes) -> Iterator[Difference | _Directories]:
+    """Report two entries of one name (one may be missing), then ask for what is below them."""
+    path = prefix + (old or new or _NOTHING).name
+    old_node = old.node if old is not None and old.kind == Kind.DIRECTORY else None
+    new_node = new.node if new is not None and new.kind == Kind.DIRECTORY else None
+    if old is None or new is None or old_node is None or new_node is None or old.mode != new.mode:
         yield Difference(path, old, new)
-    if old_is_directory or new_is_directory:
-        yield from diff_trees(
-            old.node if old is not None and old_is_directory else None,
-            new.node if new is not None and new_is_directory else None,
-            pages,
-            path + b"/",
-        )
+    if old_node is not None or new_node is not None:
+        yield _Directories(old_node, new_node, path + b"/")
+
+
+_NOTHING = Entry(b"", Kind.FILE, 0, 0, 0, b"")
