@@ -1,0 +1,40 @@
+"""The catalog: what artifacts, versions and aliases there are, and where their contents lie.
+
+LMDB holds the tables (`schema` explains them), the journal beside it holds every change. `Catalog` is the way in,
+`View` reads.
+"""
+
+from artfs.catalog.actor import Actor, current_actor
+from artfs.catalog.catalog import Catalog, Logged, Record
+from artfs.catalog.content import Batch
+from artfs.catalog.environment import Environment
+from artfs.catalog.journal import Journal
+from artfs.catalog.metadata import decode_metadata, encode_metadata
+from artfs.catalog.plans import NewVersion, VersionEdit
+from artfs.catalog.rebuild import rebuild_catalog
+from artfs.catalog.schema import AliasRow, Artifact, PackRow, State, Version
+from artfs.catalog.view import View
+from artfs.format.operations import Tree
+
+__all__ = [
+    "Actor",
+    "AliasRow",
+    "Artifact",
+    "Batch",
+    "Catalog",
+    "Environment",
+    "Journal",
+    "Logged",
+    "NewVersion",
+    "PackRow",
+    "Record",
+    "State",
+    "Tree",
+    "Version",
+    "VersionEdit",
+    "View",
+    "current_actor",
+    "decode_metadata",
+    "encode_metadata",
+    "rebuild_catalog",
+]

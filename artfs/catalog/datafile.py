@@ -1,0 +1,83 @@
+"""Whether `data.mdb` is as long as it says itself: LMDB maps it, and a read behind its end kills the process.
+
+The layout is LMDB 0.9's (`mdb.c`, MDB_page and MDB_meta, 64 bits, little-endian): pages 0 and 1 each begin with 16
+bytes of page header and a meta; the page size stands where the free list's md_pad is.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from artfs.catalog.faults import damaged_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["check_data_file", "sized_commit"]
+
+_META: Final = struct.Struct(
+    "<10xH4x IIQQ I92x QQ"
+)  # flags | magic, version, address, map size | page size | last, txnid
+_FLAG_META: Final = 8
+_MAGIC: Final = 0xBEEFC0DE
+_VERSION: Final = 1
+
+
+def check_data_file(index: int, data: int) -> None:
+    """Hold a data file's size against its two meta pages.
+
+    Args:
+        index: Descriptor of the index directory.
+        data: Descriptor of `data.mdb`.
+
+    Raises:
+        IntegrityError: It is too short, or it is no LMDB file.
+        OSError: It cannot be read.
+    """
+    if _short_by(data) > 0:
+        # A commit may leave its last pages unwritten when nothing refers to them; `sized_commit` adds them at once.
+        fcntl.flock(index, fcntl.LOCK_SH)
+        try:
+            short = _short_by(data)
+        finally:
+            fcntl.flock(index, fcntl.LOCK_UN)
+        if short > 0:
+            raise damaged_index(f"data.mdb is cut off: {short} bytes are missing")
+
+
+@contextmanager
+def sized_commit(index: int, data: int) -> Iterator[None]:
+    """Make sure that after a commit `data.mdb` is as long as it says.
+
+    LMDB leaves pages unwritten that a transaction took and gave back (a large value put and replaced, for one); at
+    the end of the file they would look as if it had been cut off. Nobody checks in between: the lock sees to that.
+    """
+    fcntl.flock(index, fcntl.LOCK_EX)
+    try:
+        yield
+        short = _short_by(data)
+        if short > 0:
+            # Never ftruncate: another process's commit may have made the file longer since. This only ever lengthens.
+            os.posix_fallocate(data, os.fstat(data).st_size + short - 1, 1)
+    finally:
+        fcntl.flock(index, fcntl.LOCK_UN)
+
+
+def _short_by(data: int) -> int:
+    """How many bytes the file lacks (negative: it has more than it needs, which is harmless)."""
+    metas = [_META.unpack(page) for page in (os.pread(data, _META.size, at) for at in _meta_offsets(data)) if page]
+    if len(metas) != 2 or any(meta[:3] != (_FLAG_META, _MAGIC, _VERSION) or meta[5] != metas[0][5] for meta in metas):
+        raise damaged_index("data.mdb begins with no LMDB header")
+    pages = max(meta[6] for meta in metas) + 1
+    return int(pages * metas[0][5] - os.fstat(data).st_size)
+
+
+def _meta_offsets(data: int) -> tuple[int, int]:
+    size = int.from_bytes(os.pread(data, 4, 40), "little")
+    if size not in (512, 1024, 2048, 4096, 8192, 16384, 32768):
+        raise damaged_index("data.mdb begins with no LMDB header")
+    return 0, size

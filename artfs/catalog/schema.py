@@ -1,0 +1,245 @@
+"""The tables of the index, and what every key and value in them means.
+
+The index is an LMDB environment. All of it is derived: `chunks`, `nodes` and `packs` from the pack files, `statcache`
+from nothing that matters, and the rest from the journal. Serials and indexes in keys are big-endian u64, so that LMDB's
+order is the order of numbers; rows are msgpack arrays, to which fields are only ever appended. Every value ends in a
+checksum over key and row (see `tables`), because LMDB has none; only `nodes` goes without, its keys are digests.
+
+    table        key                          value
+    m meta       b"state"                     State: how far the journal is applied
+    n names      name, UTF-8                  NameRow: who bears the name, and the next version index under it
+    a artifacts  serial                       Artifact, deleted ones too
+    v versions   artifact serial, index       Version, deleted ones too until gc
+    l aliases    artifact serial, alias       AliasRow
+    e members    parent serial, own serial    nothing: what a directory of the mount lists, in the order of readdir
+    s serials    serial                       SerialRow: what bears it
+    c chunks     digest                       Location (33 bytes, `format.pack`)
+    t nodes      digest                       the node's bytes
+    p packs      pack id                      PackRow
+    x statcache  16 bytes                     the store layer's business
+
+The parent of all artifacts is serial 0. One counter gives serials to artifacts, versions and aliases alike, and none
+twice: inode numbers and directory offsets are made of them.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from artfs.format.operations import Tree, VersionFields
+
+__all__ = [
+    "ROOT_SERIAL",
+    "SCHEMA",
+    "STATE_KEY",
+    "AliasRow",
+    "Artifact",
+    "NameRow",
+    "PackRow",
+    "SerialKind",
+    "SerialRow",
+    "State",
+    "Version",
+    "alias_key",
+    "pair_key",
+    "serial_key",
+]
+
+SCHEMA: Final = 1
+"""Goes up whenever the tables change; an index of another schema is rebuilt, never migrated."""
+ROOT_SERIAL: Final = 0
+STATE_KEY: Final = b"state"
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """How far the journal is applied. Changed in the same transaction as what it tells of.
+
+    Attributes:
+        schema: `SCHEMA` of the artfs that made the tables.
+        store_id: The store's id (16 bytes).
+        seq: The last journal record applied; 0 when none was.
+        head: That record's hash, or the journal's genesis.
+        segment: First seq of the segment that holds it.
+        segment_length: Where in the segment it ends; 0 before the first segment is made.
+        next_serial: The serial that the next artifact, version or alias gets.
+    """
+
+    schema: int
+    store_id: bytes
+    seq: int
+    head: bytes
+    segment: int
+    segment_length: int
+    next_serial: int
+
+
+class NameRow(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a name. A row stays for ever, or an index could come back under the name.
+
+    Attributes:
+        serial: The artifact that bears it; 0 when none does.
+        next_index: The index of the next version under it.
+        owner: The artifact that bore it last.
+    """
+
+    serial: int
+    next_index: int
+    owner: int
+
+
+class Artifact(msgspec.Struct, frozen=True, array_like=True):
+    """An artifact.
+
+    Attributes:
+        serial: Its serial.
+        name: Its name now (the last one it had, when deleted).
+        type: Its type, for ever.
+        created_ns: When its first version was logged (nanoseconds since 1970).
+        description: Free text.
+        deleted: It has given up its name and is listed nowhere.
+    """
+
+    serial: int
+    name: str
+    type: str
+    created_ns: int
+    description: str = ""
+    deleted: bool = False
+
+
+class Version(msgspec.Struct, frozen=True, array_like=True):
+    """A version.
+
+    Attributes:
+        serial: Its serial.
+        artifact: Its artifact's serial.
+        index: N of vN.
+        tree: Its contents.
+        created_ns: When it was logged (nanoseconds since 1970).
+        fields: What can be edited.
+        logged_by: The run that logged it.
+        source: The version that it is a link to, as it was called then (`animals:v3`).
+        deleted: Listed nowhere; can be undeleted until gc.
+    """
+
+    serial: int
+    artifact: int
+    index: int
+    tree: Tree
+    created_ns: int
+    fields: VersionFields
+    logged_by: str | None = None
+    source: str | None = None
+    deleted: bool = False
+
+    @property
+    def name(self) -> str:
+        """`vN`."""
+        return f"v{self.index}"
+
+    @property
+    def digest(self) -> bytes:
+        """The content digest that names its contents."""
+        return self.tree.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return self.tree.size
+
+    @property
+    def entries(self) -> int:
+        """Number of its entries."""
+        return self.tree.entries
+
+    @property
+    def description(self) -> str:
+        """Free text."""
+        return self.fields.description
+
+    @property
+    def metadata(self) -> bytes:
+        """Canonical JSON of an object (`metadata.decode_metadata`)."""
+        return self.fields.metadata
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Distinct tags, in the order given."""
+        return self.fields.tags
+
+    @property
+    def ttl_ns(self) -> int | None:
+        """Nanoseconds that it lives from its creation; None: for ever."""
+        return self.fields.ttl_ns
+
+
+class AliasRow(msgspec.Struct, frozen=True, array_like=True):
+    """An alias of an artifact.
+
+    Attributes:
+        serial: Its serial; the alias keeps it when it moves.
+        artifact: Its artifact's serial.
+        name: The alias.
+        index: The version that it names.
+    """
+
+    serial: int
+    artifact: int
+    name: str
+    index: int
+
+
+class SerialKind(IntEnum):
+    """What a serial was given to."""
+
+    ARTIFACT = 1
+    VERSION = 2
+    ALIAS = 3
+
+
+class SerialRow(msgspec.Struct, frozen=True, array_like=True):
+    """Where the row of what bears a serial is found.
+
+    Attributes:
+        kind: A `SerialKind` value.
+        artifact: The artifact's serial.
+        index: Of a version.
+        alias: Of an alias.
+    """
+
+    kind: int
+    artifact: int
+    index: int = 0
+    alias: str = ""
+
+
+class PackRow(msgspec.Struct, frozen=True, array_like=True):
+    """A pack.
+
+    Attributes:
+        kind: A `format.pack.PackKind` value.
+        size: Bytes of the file.
+        count: Records in it.
+    """
+
+    kind: int
+    size: int
+    count: int
+
+
+def serial_key(serial: int) -> bytes:
+    """The key of a serial."""
+    return serial.to_bytes(8, "big")
+
+
+def pair_key(first: int, second: int) -> bytes:
+    """The key of a serial and a serial or index."""
+    return (first << 64 | second).to_bytes(16, "big")
+
+
+def alias_key(artifact: int, alias: str) -> bytes:
+    """The key of an artifact's alias."""
+    return artifact.to_bytes(8, "big") + alias.encode()

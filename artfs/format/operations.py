@@ -1,0 +1,265 @@
+"""What a journal record says: who changed the catalog when, and the operations, each with what it replaced.
+
+The operations are the catalog: applied in order they give its tables, byte for byte. They are msgpack arrays whose
+first element is the name of the operation; fields are only ever appended. Every value is validated whenever one is
+made or decoded, so that a hostile journal meets the same rules as a user.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from artfs.errors import StoreFormatError
+from artfs.names import parse_alias, parse_artifact_name, parse_artifact_type, parse_tag
+
+__all__ = [
+    "FIRST_SERIAL",
+    "AliasRemoved",
+    "AliasSet",
+    "ArtifactCreated",
+    "ArtifactDeleted",
+    "ArtifactEdited",
+    "ArtifactRenamed",
+    "ArtifactUndeleted",
+    "Entry",
+    "Op",
+    "Tree",
+    "VersionCreated",
+    "VersionDeleted",
+    "VersionEdited",
+    "VersionFields",
+    "VersionUndeleted",
+    "decode_entry",
+    "encode_entry",
+]
+
+FIRST_SERIAL = 16
+"""Serials below are reserved (0 is the parent of all artifacts; inode 1 is the mount's root)."""
+
+Serial: TypeAlias = Annotated[int, Meta(ge=FIRST_SERIAL, lt=1 << 31)]
+Index: TypeAlias = Annotated[int, Meta(ge=0, lt=10**18)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class _Operation(msgspec.Struct, frozen=True, array_like=True, tag_field="op"):
+    """The base of all operations."""
+
+
+class ArtifactCreated(_Operation, frozen=True, array_like=True, tag="artifact-created"):
+    """A new artifact takes `name`."""
+
+    serial: Serial
+    name: str
+    type: str
+    created_ns: int
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        parse_artifact_name(self.name)
+        parse_artifact_type(self.type)
+
+
+class ArtifactEdited(_Operation, frozen=True, array_like=True, tag="artifact-edited"):
+    """The artifact gets another description."""
+
+    artifact: Serial
+    description: str
+    previous: str
+
+
+class ArtifactRenamed(_Operation, frozen=True, array_like=True, tag="artifact-renamed"):
+    """The artifact gives up the name `previous` and takes `name`."""
+
+    artifact: Serial
+    name: str
+    previous: str
+
+    def __post_init__(self) -> None:
+        parse_artifact_name(self.name)
+        parse_artifact_name(self.previous)
+
+
+class ArtifactDeleted(_Operation, frozen=True, array_like=True, tag="artifact-deleted"):
+    """The artifact gives up its name; its versions and aliases went in operations before."""
+
+    artifact: Serial
+    name: str
+
+
+class ArtifactUndeleted(_Operation, frozen=True, array_like=True, tag="artifact-undeleted"):
+    """The artifact takes its name again; its versions stay deleted."""
+
+    artifact: Serial
+    name: str
+
+
+class VersionFields(msgspec.Struct, frozen=True, array_like=True):
+    """What can be edited of a version.
+
+    Attributes:
+        description: Free text.
+        metadata: Canonical JSON of an object.
+        tags: Distinct tags, in the order given.
+        ttl_ns: Nanoseconds that the version lives from its creation; None: for ever.
+    """
+
+    description: str = ""
+    metadata: bytes = b"{}"
+    tags: tuple[str, ...] = ()
+    ttl_ns: Annotated[int, Meta(gt=0, le=(1 << 63) - 1)] | None = None
+
+    def __post_init__(self) -> None:
+        for tag in self.tags:
+            parse_tag(tag)
+
+
+class Tree(msgspec.Struct, frozen=True, array_like=True):
+    """The contents of a version: its top directory.
+
+    Attributes:
+        root: Node digest of its topmost page.
+        digest: Content digest: equal contents, equal digest, whatever the modification times.
+        size: Bytes of all files.
+        entries: Number of entries below the top directory.
+        mode: Permission and sticky bits of the top directory.
+        mtime_ns: Its modification time (nanoseconds since 1970).
+    """
+
+    root: Digest
+    digest: Digest
+    size: Count
+    entries: Count
+    mode: Annotated[int, Meta(ge=0, le=0o1777)]
+    mtime_ns: int
+
+
+class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-created"):
+    """The artifact gets a version.
+
+    Attributes:
+        serial: The version's serial.
+        artifact: The artifact's serial.
+        index: N of vN: the next index of the artifact's name.
+        tree: Its contents.
+        created_ns: When (nanoseconds since 1970).
+        fields: What can be edited.
+        logged_by: The run that logged it.
+        source: The version that it is the same as, as it was then called (`animals:v3`).
+    """
+
+    serial: Serial
+    artifact: Serial
+    index: Index
+    tree: Tree
+    created_ns: int
+    fields: VersionFields
+    logged_by: str | None = None
+    source: str | None = None
+
+
+class VersionEdited(_Operation, frozen=True, array_like=True, tag="version-edited"):
+    """What can be edited of a version becomes `fields`; it was `previous`."""
+
+    artifact: Serial
+    index: Index
+    fields: VersionFields
+    previous: VersionFields
+
+
+class VersionDeleted(_Operation, frozen=True, array_like=True, tag="version-deleted"):
+    """The version goes out of sight, and for good at the next gc."""
+
+    artifact: Serial
+    index: Index
+
+
+class VersionUndeleted(_Operation, frozen=True, array_like=True, tag="version-undeleted"):
+    """The version, not yet collected, is in sight again."""
+
+    artifact: Serial
+    index: Index
+
+
+class AliasSet(_Operation, frozen=True, array_like=True, tag="alias-set"):
+    """The alias names version `index`; before, version `previous` (None: it is new, and `serial` too)."""
+
+    serial: Serial
+    artifact: Serial
+    name: str
+    index: Index
+    previous: Index | None
+
+    def __post_init__(self) -> None:
+        parse_alias(self.name)
+
+
+class AliasRemoved(_Operation, frozen=True, array_like=True, tag="alias-removed"):
+    """The alias, which named version `previous`, is no more."""
+
+    serial: Serial
+    artifact: Serial
+    name: str
+    previous: Index
+
+
+Op: TypeAlias = (
+    ArtifactCreated
+    | ArtifactEdited
+    | ArtifactRenamed
+    | ArtifactDeleted
+    | ArtifactUndeleted
+    | VersionCreated
+    | VersionEdited
+    | VersionDeleted
+    | VersionUndeleted
+    | AliasSet
+    | AliasRemoved
+)
+"""One change of the catalog."""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """The body of a journal record: operations that happened together or not at all.
+
+    Attributes:
+        time_ns: When (nanoseconds since 1970, by the clock of `host`).
+        user: Who, as the system calls them.
+        host: On which machine.
+        pid: In which process.
+        run: During which run, if any.
+        ops: What was done, in order.
+    """
+
+    time_ns: int
+    user: str
+    host: str
+    pid: int
+    run: str | None
+    ops: tuple[Op, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Entry)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return a record's body."""
+    return _encoder.encode(entry)
+
+
+def decode_entry(body: bytes) -> Entry:
+    """Parse and validate the body of a record whose hash is right.
+
+    Raises:
+        StoreFormatError: This artfs does not know what it says, or it breaks a rule; no damage can do that.
+    """
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise StoreFormatError(
+            f"this artfs cannot read a journal record ({error}): use the artfs that wrote it"
+        ) from error
