@@ -1,0 +1,111 @@
+"""Running the programs that are compared, and ending what they leave running.
+
+All of them carry one environment variable with a token of this run: daemons are found by their `/proc/PID/environ`, and
+nothing that somebody else started is ever ended.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.errors import BenchError
+from benchmark.memory import Group
+
+_MARK = "ARTFS_BENCH_RUN"
+_JOIN = 'echo $$ > "$0" && exec "$@"'
+_PATIENCE_SECONDS = 3600  # of one program; the slowest stores 1.5 GB or a million files
+
+
+class Programs:
+    """Starts programs in an environment of their own: no configuration or cache of the user is read or written."""
+
+    def __init__(self, home: Path) -> None:
+        """Keep caches and settings of all programs under `home`."""
+        home.mkdir()
+        self._token = secrets.token_hex(16)
+        self._environment = {
+            **os.environ,
+            _MARK: self._token,
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(home / "cache"),
+            "BORG_BASE_DIR": str(home / "borg"),
+            "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+            "RESTIC_CACHE_DIR": str(home / "restic"),
+            "RESTIC_PASSWORD": "benchmark",
+        }
+
+    def run(self, command: Sequence[str | Path], group: Group | None = None) -> str:
+        """Run a program to its end and return what it printed on stdout.
+
+        Args:
+            command: The program and its arguments.
+            group: The memory cgroup in which it, and any daemon that it leaves behind, is to live.
+
+        Raises:
+            BenchError: It failed or did not end; says what it printed on stderr.
+        """
+        words = [str(word) for word in command]
+        if group is not None:
+            words = ["sh", "-c", _JOIN, str(group.members), *words]
+        try:
+            # A daemon may hold on to inherited pipes, so output goes to files: the end of the program is what counts.
+            return self._run_into_files(words)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"{words[0]} did not end within {_PATIENCE_SECONDS} s") from error
+
+    def _run_into_files(self, words: list[str]) -> str:
+        out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
+        try:
+            ended = subprocess.run(
+                words,
+                check=False,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                timeout=_PATIENCE_SECONDS,
+            )
+            if ended.returncode:
+                said = os.pread(err, 1 << 16, 0).decode(errors="replace").strip().splitlines()
+                raise BenchError(f"`{' '.join(words)}` ended with {ended.returncode}: {said[-1] if said else ''}")
+            return os.pread(out, 1 << 24, 0).decode(errors="replace")
+        finally:
+            os.close(out)
+            os.close(err)
+
+    def running(self) -> list[int]:
+        """Return the ids of all processes that programs of this run left running."""
+        mark = f"{_MARK}={self._token}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:  # it ended, or belongs to another user
+                    continue
+        return found
+
+    def wait_until_ended(self, seconds: float) -> bool:
+        """Wait for what was left running; return whether it ended in time."""
+        end = time.monotonic() + seconds
+        while self.running():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def end_all(self) -> None:
+        """Kill what was left running."""
+        for process in self.running():
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.wait_until_ended(10)

@@ -1,0 +1,95 @@
+"""What rows share, made when the first of them asks for it: the data set, a store of it, a squashfs image."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmark import dataset
+from benchmark.dataset import DataSet, Sizes
+from benchmark.mounts import detach
+from benchmark.programs import Programs
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line asked for."""
+
+    artfs: list[str]
+    sizes: Sizes
+    rounds: int
+    workers: int | None
+
+
+class Workshop:
+    """One work directory, everything in it, and the way to clean it away."""
+
+    def __init__(self, work: Path, settings: Settings) -> None:
+        """Use `work`, an empty directory, for everything."""
+        self.work = work
+        self.settings = settings
+        self.programs = Programs(work / "home")
+        self.point = work / "mount"
+
+    @cached_property
+    def data(self) -> DataSet:
+        """Return the data set, made now."""
+        return dataset.make(self.work / "source", self.settings.sizes)
+
+    @cached_property
+    def store(self) -> Path:
+        """Return a store that holds the data set as `data:v0` and `table:v0`."""
+        store = self.work / "store"
+        for name, path in (("data", self.data.data), ("table", self.data.table)):
+            self.artfs(store, "put", path, "-n", name)
+        os.sync()
+        return store
+
+    @cached_property
+    def small_store(self) -> Path:
+        """Return a store with a few artifacts."""
+        store = self.work / "small-store"
+        for number in range(5):
+            self.artfs(store, "put", __file__, "-n", f"artifact-{number}")
+        return store
+
+    @cached_property
+    def image(self) -> Path:
+        """Return a squashfs image of the data set; zstd, which unpacks faster than the default gzip."""
+        image = self.work / "source.squashfs"
+        self.programs.run(
+            ["mksquashfs", self.data.root, image, "-comp", "zstd", "-Xcompression-level", "3", "-no-progress"]
+        )
+        os.sync()
+        return image
+
+    def artfs(self, store: Path, *arguments: str | Path) -> str:
+        """Run one artfs command on a store and return what it prints."""
+        return self.programs.run([*self.settings.artfs, "--store", store, *arguments])
+
+    def fresh(self, name: str) -> Path:
+        """Return a path in the work directory at which nothing is."""
+        path = self.work / name
+        remove(path)
+        return path
+
+    def clean(self) -> None:
+        """End every process, take away every mount, delete every file."""
+        detach(self.work)
+        self.programs.end_all()
+        remove(self.work)
+
+
+def remove(path: Path) -> None:
+    """Delete a directory if it is there, and write that back, so that no later measurement pays for it."""
+    if path.exists():
+        shutil.rmtree(path)
+        os.sync()
+
+
+def installed(program: str) -> bool:
+    """Tell whether a program can be run."""
+    return shutil.which(program) is not None
