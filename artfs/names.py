@@ -97,7 +97,8 @@ def parse_artifact_type(text: str) -> ArtifactType:
 def _word(text: str, what: str) -> str:
     if not _WORD.match(text) or text in (".", ".."):
         raise InvalidInputError(
-            f"{what} {text!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 _ . - (not first a '-', not '.' or '..')"
+            f"{what} {text!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 _ . - "
+            "(not first a '-', not '.' or '..')"
         )
     return text
 

@@ -47,6 +47,7 @@ __all__ = [
     "encode_trailer",
     "parse_head",
     "record_size",
+    "stored_checksum",
     "stored_table_size",
 ]
 
@@ -64,9 +65,8 @@ RECORD_MAGIC: Final = b"REC1"
 _TRAILER_MAGIC = b"ARTFSEND"
 _CRC = struct.Struct("<I")
 _HEADER = struct.Struct("<8sB7s16s28s")  # magic, kind, reserved, pack id, reserved; then crc32
-_HEAD = struct.Struct(
-    "<4sBBHII32s12s"
-)  # magic, codec, kind, reserved, plain_len, stored_len, digest, reserved; then crc32
+# magic, codec, kind, reserved, plain_len, stored_len, digest, crc32 of the stored data, reserved; then crc32
+_HEAD = struct.Struct("<4sBBHII32sI8s")
 _ENTRY = struct.Struct("<32sQIIBB6s")  # digest, offset, stored_len, plain_len, codec, kind, reserved
 _TRAILER = struct.Struct("<8sQQ32s4s")  # magic, count, footer offset, footer digest, reserved; then crc32
 _LOCATION = struct.Struct("<16sQIIB")
@@ -128,13 +128,24 @@ class PackHeader(msgspec.Struct, frozen=True, gc=False):
 
 
 class RecordHead(msgspec.Struct, frozen=True, gc=False):
-    """The first 64 bytes of a record; `checksum` covers 60 of them and the block table."""
+    """The first 64 bytes of a record.
+
+    Attributes:
+        codec: How the data is stored, a `Codec` value.
+        kind: What it is, a `RecordKind` value.
+        plain_len: Bytes of plain data.
+        stored_len: Bytes of stored data.
+        digest: Of the plain data.
+        stored_checksum: See `stored_checksum`.
+        checksum: CRC-32 of the 60 bytes before it and the block table behind it.
+    """
 
     codec: int
     kind: int
     plain_len: int
     stored_len: int
     digest: bytes
+    stored_checksum: int
     checksum: int
 
 
@@ -184,9 +195,16 @@ def decode_header(data: Data) -> PackHeader:
     return PackHeader(PackKind(kind), pack)
 
 
-def encode_head(codec: int, kind: int, plain_len: int, stored_len: int, digest: bytes, table: bytes) -> bytes:
+def stored_checksum(codec: int, stored: Data) -> int:
+    """Return the CRC-32 of compressed data, as decompression overlooks some bits of a frame; 0 of raw data."""
+    return 0 if codec == Codec.RAW else crc32(stored)
+
+
+def encode_head(
+    codec: int, kind: int, plain_len: int, stored_len: int, digest: bytes, table: bytes, stored_checksum: int
+) -> bytes:
     """Return a record's head; `table` is the block table as it will be stored (see `stored_table_size`)."""
-    body = _HEAD.pack(RECORD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, bytes(12))
+    body = _HEAD.pack(RECORD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, stored_checksum, bytes(8))
     checksum = crc32(body)
     return body + _CRC.pack(crc32(table, checksum) if table else checksum)
 
@@ -207,19 +225,17 @@ def parse_head(data: Data, at: int = 0) -> tuple[RecordHead, int]:
     """
     if len(data) - at < HEAD_SIZE:
         raise IntegrityError("record head cut off")
-    magic, codec, kind, reserved, plain_len, stored_len, digest, more = _HEAD.unpack_from(data, at)
+    magic, codec, kind, reserved, plain_len, stored_len, digest, stored, more = _HEAD.unpack_from(data, at)
     if magic != RECORD_MAGIC:
         raise IntegrityError("no record head here")
-    if not _possible(codec, kind, plain_len, stored_len) or reserved or any(more):
+    if not _possible(codec, kind, plain_len, stored_len) or reserved or any(more) or (codec == Codec.RAW and stored):
         raise IntegrityError("record head damaged")
-    head = RecordHead(codec, kind, plain_len, stored_len, digest, _CRC.unpack_from(data, at + HEAD_SIZE - 4)[0])
+    (checksum,) = _CRC.unpack_from(data, at + HEAD_SIZE - 4)
     table_at = at + HEAD_SIZE
     data_at = table_at + stored_table_size(codec, plain_len)
-    if data_at <= len(data):
-        checksum = crc32(data[at : table_at - 4])
-        if crc32(data[table_at:data_at], checksum) != head.checksum:
-            raise IntegrityError("record head or block table damaged")
-    return head, data_at
+    if data_at <= len(data) and crc32(data[table_at:data_at], crc32(data[at : table_at - 4])) != checksum:
+        raise IntegrityError("record head or block table damaged")
+    return RecordHead(codec, kind, plain_len, stored_len, digest, stored, checksum), data_at
 
 
 def _possible(codec: int, kind: int, plain_len: int, stored_len: int) -> bool:

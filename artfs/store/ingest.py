@@ -63,7 +63,7 @@ class _Batch:
     written: Callable[[Prepared], None]
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Another stage failed: its error is the one that counts."""
 
 
@@ -138,7 +138,7 @@ class _Pipeline:
 
     def stop(self) -> None:
         """End all stages, whatever they were doing."""
-        self._error = self._error or _Stopped()
+        self._error = self._error or _StoppedError()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._batches.put(None)
         self._writer.join()
@@ -158,7 +158,7 @@ class _Pipeline:
                     prepared = batch.prepared.result()
                     self._chunks.append(prepared)
                     batch.written(prepared)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - kept, and raised again by the thread that waits
                 self._error = self._error or error
             self._room.release()
 

@@ -67,7 +67,7 @@ class Layout:
 
 
 def create_layout(root: Path) -> Layout:
-    """Make a store in a new or empty directory, or finish one whose making was interrupted; an existing store is left as it is.
+    """Make a store in a new or empty directory, or finish one whose making was interrupted; an existing one is kept.
 
     Raises:
         StoreError: The directory holds something else.
@@ -154,7 +154,7 @@ def _parse_format(path: Path, text: bytes) -> StoreFormat:
             raise IntegrityError(damaged)
         if version != FORMAT_VERSION:
             raise StoreFormatError(
-                f"{path.parent} is of store format {version}, and this artfs knows format {FORMAT_VERSION}: upgrade artfs"
+                f"{path.parent} is of store format {version}, and this artfs knows {FORMAT_VERSION}: upgrade artfs"
             )
         return StoreFormat(version, str(values["id"]), ChunkParams(**values["chunker"]))
     except (ValueError, KeyError, TypeError) as error:

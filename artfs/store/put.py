@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion
 from artfs.errors import ArtfsError, InvalidInputError
@@ -26,7 +27,7 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
     """Look at what is to be stored.
 
     Args:
-        paths: One directory, whose contents become the artifact's; or files and directories that go in under their names.
+        paths: One directory, whose contents become the artifact's; or files and directories, which go in by name.
 
     Raises:
         SourceError: Something cannot be read.
@@ -34,7 +35,8 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
     """
     if len(paths) == 1 and os.path.isdir(paths[0]):
         top = scan(os.path.realpath(paths[0]))
-        _refuse_reserved({*(d.name for d in top.directories), *(f.name for f in top.files), *(e.name for e in top.links)})
+        for kind in (top.directories, top.files, top.links):
+            _refuse_reserved(child.name for child in kind)
         return top
     top = SourceDirectory(b"", b"", 0o755, 0)
     seen: set[bytes] = set()
@@ -109,10 +111,8 @@ def put(
         root = build_tree(top, nodes)
         nodes.flush()
         logged = catalog.create_version(version, tree_of(top, root), who, if_changed=if_changed)
-    try:
+    with suppress(ArtfsError):  # the version is there; a full disk only makes the next put slower
         cache.remember(top, unknown)
-    except ArtfsError:
-        pass  # the version is there; a full disk only makes the next put slower
     return logged
 
 

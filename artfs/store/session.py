@@ -13,6 +13,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from artfs.errors import StorageError
 
@@ -45,7 +46,7 @@ class WriterSession:
             self._lock_path.unlink()
         os.close(self._lock)
 
-    def __enter__(self) -> WriterSession:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,7 +1,7 @@
 """What is to be stored: a walk over directories of the local file system.
 
-The walk only looks (names and stat); contents are read later, by `artfs.store.ingest`. Order is the order of the tree, and so of
-the pack: by name as bytes, a directory's files before its subdirectories.
+The walk only looks (names and stat); contents are read later, by `artfs.store.ingest`. The order is that of the
+pack: by name as bytes, a directory's files before its subdirectories.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SourceFile:
         size: Bytes, as last looked at.
         mtime_ns: Modification time.
         identity: What changes when the file does: device, inode, size, mtime, ctime.
-        digest: Content digest, once known.
+        digest: Content digest, empty until known.
         extra: As `Entry.extra`, once known.
     """
 
@@ -45,7 +45,7 @@ class SourceFile:
     def __init__(self, name: bytes, path: bytes, status: os.stat_result) -> None:
         self.name = name
         self.path = path
-        self.digest: bytes | None = None
+        self.digest = b""
         self.extra = b""
         self.look(status)
 
@@ -58,7 +58,6 @@ class SourceFile:
 
     def entry(self) -> Entry:
         """The entry that the stored file becomes."""
-        assert self.digest is not None
         return Entry(self.name, Kind.FILE, self.mode, self.mtime_ns, self.size, self.digest, extra=self.extra)
 
 

@@ -1,9 +1,9 @@
 """Remember the content of unchanged files, so that storing a directory again reads none of them.
 
-One record per directory: of each file what identifies its state (inode, size, mtime, ctime) and its content. As in git's
-index, an entry is only believed when it could not have been made in the same tick of the clock as a later change: a
-file whose ctime is within `_RACY_NS` of the walk that saw it is not remembered. The records are a cache: losing them costs
-time, and gc drops them all when it removes chunks.
+One record per directory: of each file what identifies its state (inode, size, mtime, ctime) and its content. As in
+git's index, an entry is only believed when it could not have been made in the same tick of the clock as a later change:
+a file whose ctime is within `_RACY_NS` of the walk that saw it is not remembered. The records are a cache: losing them
+costs time, and gc drops them all when it removes chunks.
 """
 
 from __future__ import annotations

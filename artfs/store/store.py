@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from artfs.catalog import Actor, Catalog, Environment, Journal, Logged, NewVersion, Version, current_actor
 from artfs.chunks.cache import PlainCache
@@ -68,7 +69,7 @@ class Store:
         self.packs.close()
         self.catalog.close()
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -2,9 +2,9 @@
 
     ino = serial << 32 | position
 
-`serial` is the never reused number that the catalog gives to each artifact, version and alias. Within a version, `position` is the
-entry's place in the pre-order walk: 0 the version's own directory, 1 its first entry. Both directions are found by
-descending the tree, so any process of any age answers for any inode.
+`serial` is the never reused number that the catalog gives to each artifact, version and alias. Within a version,
+`position` is the entry's place in the pre-order walk: 0 the version's own directory, 1 its first entry. Both
+directions are found by descending the tree, so any process of any age answers for any inode.
 """
 
 from __future__ import annotations

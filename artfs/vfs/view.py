@@ -201,7 +201,8 @@ class StoreView:
             return None
         with self._catalog.view() as view:
             artifact = view.artifact(version.artifact)
-        assert artifact is not None
+        if artifact is None:
+            return None
         values = {
             b"ref": f"{artifact.name}:{version.name}".encode(),
             b"type": artifact.type.encode(),

@@ -157,12 +157,16 @@ def _rewrite(
         row += 1
         *whole, pending = list(cut_rows(pending, 0)) or [[]]
         kept += [_seal(0, page, sink) for page in whole]
-        if row < len(refs) and pending and not _removed(refs[row].name, changes):
-            if cut_before(refs[row].name, 0, len(pending), sum(map(heap_bytes, pending))):
-                break
+        if row < len(refs) and pending and _holds(refs[row].name, pending, changes):
+            break
     if pending:
         kept.append(_seal(0, pending, sink))
     return row
+
+
+def _holds(name: bytes, page: list[Entry], changes: Mapping[bytes, Change]) -> bool:
+    """Whether the old boundary before `name` is one after the new `page` too."""
+    return not _removed(name, changes) and cut_before(name, 0, len(page), sum(map(heap_bytes, page)))
 
 
 def _merge(entries: list[Entry], names: list[bytes], changes: Mapping[bytes, Change]) -> list[Entry]:

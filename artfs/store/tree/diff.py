@@ -54,9 +54,9 @@ class _Cursor:
 
     def open(self) -> None:
         """Replace the head, a page, by its rows."""
-        assert self.head is not None
-        self._stack.append(iter(self._pages.get(self.head.node).entries()))
-        self.step()
+        if self.head is not None:
+            self._stack.append(iter(self._pages.get(self.head.node).entries()))
+            self.step()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Where the pages of a large directory or chunk list are cut: by content, so that edits stay local.
 
-A page ends before a row whose name (of a chunk list: whose digest) is a boundary, once the page has `MIN_ROWS`; and in any case at
-`MAX_ROWS` rows or `MAX_HEAP` bytes of names. The cut depends only on the rows since the last one, so an edited tree is
-the tree that would have been built from scratch (docs/FORMAT.md, "Paging"). The constants are part of the format.
+A page ends before a row whose name (of a chunk list: whose digest) is a boundary, once the page has `MIN_ROWS`; and in
+any case at `MAX_ROWS` rows or `MAX_HEAP` bytes of names. The cut depends only on the rows since the last one, so an
+edited tree is the tree that would have been built from scratch (docs/FORMAT.md, "Paging"). The constants are part of
+the format.
 """
 
 from __future__ import annotations

@@ -50,9 +50,9 @@ def test_an_edited_directory_is_the_directory_built_from_scratch(count: int, see
     changes: dict[bytes, Entry | None] = {}
     for _ in range(edits):
         number = random_.randrange(count + 10)
-        for name in (b"file-%07d" % n for n in range(number, number + random_.choice([1, 1, 100]))):
+        for touched in range(number, number + random_.choice([1, 1, 100])):
             what = random_.choice(["remove", "change", "add"])
-            name += b"+" if what == "add" else b""
+            name = b"file-%07d%s" % (touched, b"+" if what == "add" else b"")
             change = None if what == "remove" else _file(name, b"%d" % random_.randrange(3))
             changes[name] = change
             current.pop(name, None)
