@@ -12,7 +12,16 @@ from artfs.chunks.scan import Damage, scan_records
 from artfs.errors import IntegrityError
 from artfs.format.digest import digest as digest_of
 from artfs.format.digest import table_digest
-from artfs.format.pack import HEAD_SIZE, FooterEntry, PackKind, RecordKind, stored_table_size
+from artfs.format.pack import (
+    HEAD_SIZE,
+    FooterEntry,
+    Location,
+    PackKind,
+    RecordHead,
+    RecordKind,
+    stored_checksum,
+    stored_table_size,
+)
 
 __all__ = ["check_pack"]
 
@@ -46,8 +55,11 @@ def check_pack(path: Path, read_data: bool) -> Iterator[Damage]:
                 continue
             if kind is not None and entry.kind != _BELONGS[kind]:
                 yield Damage("P12", entry.location.offset, "not a kind of record that belongs into this pack")
-            yield from _check_head(file, entry)
-            yield from _check_data(file, entry, read_data)
+            head, damages = _checked_head(file, entry)
+            yield from damages
+            yield from _check_padding(file, entry)
+            if read_data:
+                yield from _check_data(file, entry, head)
 
 
 def _entries(file: PackFile, pack: bytes) -> Iterator[FooterEntry | Damage]:
@@ -62,34 +74,44 @@ def _entries(file: PackFile, pack: bytes) -> Iterator[FooterEntry | Damage]:
         yield from scan_records(file.path)
 
 
-def _check_head(file: PackFile, entry: FooterEntry) -> Iterator[Damage]:
-    """Check a record's head and block table (P4, P5), and that they are what the footer says (P11)."""
+def _checked_head(file: PackFile, entry: FooterEntry) -> tuple[RecordHead | None, list[Damage]]:
+    """Read a record's head and block table (P4, P5), and compare them with what the footer says (P11)."""
     where, digest = entry.location, entry.digest
     try:
         head, table = file.record_at(where.offset)
     except IntegrityError as error:
-        yield Damage("P4", where.offset, str(error), digest)
-        return
+        return None, [Damage("P4", where.offset, str(error), digest)]
+    damages = []
     says = (digest, where.codec, entry.kind, where.plain_len, where.stored_len)
     if (head.digest, head.codec, head.kind, head.plain_len, head.stored_len) != says:
-        yield Damage("P11", where.offset, "the footer tells of another record", digest)
+        damages.append(Damage("P11", where.offset, "the footer tells of another record", digest))
     if table and table_digest(table) != head.digest:
-        yield Damage("P5", where.offset + HEAD_SIZE, "the block table has another digest", digest)
+        damages.append(Damage("P5", where.offset + HEAD_SIZE, "the block table has another digest", digest))
+    return head, damages
 
 
-def _check_data(file: PackFile, entry: FooterEntry, read_data: bool) -> Iterator[Damage]:
-    """Check the data of a record (P6, P7) and the padding behind it (P8)."""
+def _data_at(location: Location) -> int:
+    return location.offset + HEAD_SIZE + stored_table_size(location.codec, location.plain_len)
+
+
+def _check_padding(file: PackFile, entry: FooterEntry) -> Iterator[Damage]:
+    """Check what lies between a record's data and the next record (P8)."""
+    at = _data_at(entry.location) + entry.location.stored_len
+    if any(file.bytes_at(at, end_of(entry.location) - at)):
+        yield Damage("P8", at, "the padding is not zero")
+
+
+def _check_data(file: PackFile, entry: FooterEntry, head: RecordHead | None) -> Iterator[Damage]:
+    """Check the data of a record (P6, P7)."""
     where, digest = entry.location, entry.digest
-    data_at = where.offset + HEAD_SIZE + stored_table_size(where.codec, where.plain_len)
-    padding_at = data_at + where.stored_len
-    if any(file.bytes_at(padding_at, end_of(where) - padding_at)):
-        yield Damage("P8", padding_at, "the padding is not zero")
-    if not read_data:
-        return
+    at = _data_at(where)
+    stored = file.bytes_at(at, where.stored_len)
+    if head is not None and head.stored_checksum != stored_checksum(where.codec, stored):
+        yield Damage("P7", at, "the stored data has another checksum", digest)
     try:
-        plain = decode(where.codec, file.bytes_at(data_at, where.stored_len), where.plain_len)
+        plain = decode(where.codec, stored, where.plain_len)
     except IntegrityError as error:
-        yield Damage("P7", data_at, str(error), digest)
+        yield Damage("P7", at, str(error), digest)
     else:
         if digest_of(plain) != digest:
-            yield Damage("P6", data_at, "the data has another digest", digest)
+            yield Damage("P6", at, "the data has another digest", digest)

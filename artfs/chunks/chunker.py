@@ -36,7 +36,7 @@ class ChunkParams:
         avg_size: From this length on the looser mask decides; a power of two.
         max_size: No piece is longer.
         normalization: By how many bits the two masks differ from log2(avg_size), 0 to 3.
-        seed: XORed to the gear table.
+        seed: XORed to the gear table; below 2^63, as pyfastcdc shifts it.
 
     Raises:
         StoreFormatError: The values are not ones that this artfs can cut by.
@@ -52,7 +52,7 @@ class ChunkParams:
         sizes = 64 <= self.min_size <= self.avg_size <= self.max_size <= MAX_PLAIN_SIZE
         bounds = self.min_size <= 1 << 20 and 256 <= self.avg_size <= 4 << 20 and self.max_size >= 1024
         shape = self.avg_size.bit_count() == 1 and self.min_size % 2 == 0 and self.max_size % 2 == 0
-        if not (sizes and bounds and shape and 0 <= self.normalization <= 3 and 0 <= self.seed < 1 << 64):
+        if not (sizes and bounds and shape and 0 <= self.normalization <= 3 and 0 <= self.seed < 1 << 63):
             raise StoreFormatError(f"chunking parameters that this artfs does not know: {self}")
 
 

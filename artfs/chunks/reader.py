@@ -68,8 +68,8 @@ class PackReader:
         """Return exactly `length` plain bytes from `start` on, verified against `digest`.
 
         Raises:
-            IntegrityError: The pack is missing or cut off, or what is there is not what the digest names. The message names
-                the pack, the offset and the digest.
+            IntegrityError: The pack is missing or cut off, or what is there is not what the digest names. The message
+                names the pack, the offset and the digest.
             StorageError: The system failed to read.
             InvalidInputError: The range is not within the record.
         """

@@ -9,7 +9,7 @@ import msgspec
 from artfs.chunks.codec import encode
 from artfs.errors import InvalidInputError
 from artfs.format.digest import Data
-from artfs.format.pack import ALIGNMENT, MAX_PLAIN_SIZE, Codec, RecordKind, encode_head
+from artfs.format.pack import ALIGNMENT, MAX_PLAIN_SIZE, Codec, RecordKind, encode_head, stored_checksum
 
 __all__ = ["EncodedRecord", "encode_record"]
 
@@ -53,7 +53,8 @@ def encode_record(kind: RecordKind, digest: bytes, table: bytes, plain: Data) ->
     codec, stored = encode(plain)
     if codec != Codec.RAW:
         table = b""
-    front = encode_head(codec, kind, plain_len, len(stored), digest, table) + table
+    checksum = stored_checksum(codec, stored)
+    front = encode_head(codec, kind, plain_len, len(stored), digest, table, checksum) + table
     size = len(front) + len(stored)
     padding = _PADDING[size % ALIGNMENT]
     buffers = (front, stored, padding) if padding else (front, stored)
