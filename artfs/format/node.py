@@ -34,6 +34,7 @@ _MAGIC = b"ATN1"
 _HEADER = struct.Struct("<4sB3xIIQQ")
 _ROW = struct.Struct("<IBBHQQ32s")
 _NAME_AT = struct.Struct("<IB")
+_LINK_AT = struct.Struct("<IBB")
 _BEFORE = struct.Struct("<Q")
 _HEADER_SIZE = _HEADER.size
 _ROW_SIZE = _ROW.size
@@ -238,6 +239,19 @@ class Page:
             else:
                 high = middle
         return max(low - 1, 0)
+
+    def link(self, row: int) -> tuple[int, bytes]:
+        """The kind of one row, and the node digest of the page that it points to, if it does: all that a descent needs."""
+        data = self._data
+        at = _HEADER_SIZE + row * _ROW_SIZE
+        start, length, kind = _LINK_AT.unpack_from(data, at)
+        if kind == 2:
+            start += self._heap + length
+            row = int.from_bytes(data[start : start + _ORDINAL_SIZE], "little")
+        elif kind:
+            return kind, b""
+        at = self._nodes + DIGEST_SIZE * row
+        return kind, data[at : at + DIGEST_SIZE]
 
     def entry(self, row: int) -> Entry:
         """Decode and check one row.

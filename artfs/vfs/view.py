@@ -20,7 +20,7 @@ from artfs.catalog import AliasRow, Artifact, Version
 from artfs.errors import IntegrityError, InvalidInputError, NotFoundError
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
-from artfs.names import version_index
+from artfs.names import printable, version_index
 from artfs.store import Store, root_entry
 from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
 from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
@@ -184,13 +184,9 @@ class StoreView:
             return f"inode {ino}"
         with self._catalog.view() as view:
             ref = view.ref(version)
-        path = []
-        node, inside = version.tree.root, position_of(ino)
-        while inside:
-            entry, inside = self._pages.at(node, inside - 1)
-            path.append(entry.name)
-            node = entry.node
-        return "/".join([str(ref), *(os.fsdecode(name) for name in path)])
+        position = position_of(ino)
+        trail = self._pages.trail(version.tree.root, position - 1) if position else []
+        return "/".join([str(ref), *(printable(entry.name) for entry in trail)])
 
     def xattr(self, ino: int, name: bytes) -> bytes | None:
         """A virtual extended attribute of something inside a version, None if there is none of that name."""

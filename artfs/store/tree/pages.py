@@ -70,40 +70,46 @@ class Pages:
         found = page.index(name)
         return None if found is None else (page.entry(found), position + page.before(found))
 
-    def at(self, node: bytes, position: int) -> tuple[Entry, int]:
-        """The entry of a directory that covers a position: the one there, or the directory that it is in.
+    def descend(self, node: bytes, position: int) -> Entry:
+        """The entry at a position of a whole tree.
 
         Args:
-            node: The directory's topmost page.
-            position: Relative to the directory's first entry.
-
-        Returns:
-            The entry and the position relative to it: 0 is the entry itself, n > 0 is position n - 1 inside it.
-
-        Raises:
-            NotFoundError: The position is beyond the directory.
-        """
-        page = self.get(node)
-        if not 0 <= position < page.below:
-            raise NotFoundError(f"no entry at position {position}")
-        while True:
-            row = page.at_position(position)
-            position -= page.before(row)
-            entry = page.entry(row)
-            if entry.kind != Kind.PAGE:
-                return entry, position
-            page = self.get(entry.node)
-
-    def descend(self, node: bytes, position: int) -> Entry:
-        """The entry at a position of a whole tree, relative to the first entry of its root directory.
+            node: The topmost page of its root directory.
+            position: Relative to the root directory's first entry.
 
         Raises:
             NotFoundError: There is none.
         """
-        entry, inside = self.at(node, position)
-        while inside:
-            entry, inside = self.at(entry.node, inside - 1)
-        return entry
+        return self.trail(node, position, only_last=True)[-1]
+
+    def trail(self, node: bytes, position: int, *, only_last: bool = False) -> list[Entry]:
+        """The entries on the way to a position: its directories from the outermost on, then itself.
+
+        Args:
+            node: The topmost page of the root directory.
+            position: Relative to the root directory's first entry.
+            only_last: Decode none but the last.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        page = self.get(node)
+        if not 0 <= position < page.below:
+            raise NotFoundError(f"no entry at position {position}")
+        found: list[Entry] = []
+        while True:
+            row = page.at_position(position)
+            position -= page.before(row)
+            kind, below = page.link(row)
+            if kind != Kind.PAGE:
+                if not position or not only_last:
+                    found.append(page.entry(row))
+                if not position:
+                    return found
+                if kind != Kind.DIRECTORY:
+                    raise IntegrityError(f"tree node {node.hex()} gives a file more than one position")
+                position -= 1
+            page = self.get(below)
 
     def iterate(self, node: bytes, position: int = 0) -> Iterator[tuple[int, Entry]]:
         """List a directory's entries with their relative positions, from the first at or after `position` on."""

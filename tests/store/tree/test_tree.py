@@ -77,10 +77,10 @@ def test_a_large_directory_is_listed_found_and_numbered_across_its_pages() -> No
     assert [position for position, _entry in listed] == list(range(20_000))
     for number in random.Random(1).sample(range(20_000), 500):
         assert pages.find(top.node, entries[number].name) == (entries[number], number)
-        assert pages.at(top.node, number) == (entries[number], 0)
+        assert pages.descend(top.node, number) == entries[number]
         assert next(pages.iterate(top.node, number)) == (number, entries[number])
     with pytest.raises(NotFoundError):
-        pages.at(top.node, 20_000)
+        pages.descend(top.node, 20_000)
 
 
 def test_pages_stay_within_their_bounds() -> None:
