@@ -1,0 +1,42 @@
+"""`artfs cat`: write files of a version to standard output."""
+
+from __future__ import annotations
+
+import click
+
+from artfs.cli.arguments import PATH_REF
+from artfs.cli.command import command as artfs_command
+from artfs.cli.entries import follow
+from artfs.cli.output import write
+from artfs.cli.settings import Settings
+from artfs.errors import IntegrityError, InvalidInputError
+from artfs.format.node import Kind
+from artfs.names import EntryPath, VersionRef, printable
+
+__all__ = ["command"]
+
+
+@artfs_command("cat", examples=("artfs cat animals/labels.csv", "artfs cat animals:v0/a.txt animals:v1/a.txt"))
+@click.argument("refs", nargs=-1, required=True, metavar="REF/PATH...", type=PATH_REF)
+@click.pass_obj
+def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) -> None:
+    """Write files to standard output, byte for byte.
+
+    Symlinks are followed inside the version. Every byte is verified before it is written.
+    """
+    with settings.open_store() as store:
+        files = []
+        for ref, path in refs:  # all of them exist before the first is written
+            name = f"{ref}/{printable(b'/'.join(path))}"
+            entry = follow(store, store.version(ref), path)
+            if entry.kind == Kind.DIRECTORY:
+                raise InvalidInputError(f"{name} is a directory: name a file in it, or write it out with `artfs get`")
+            if entry.kind != Kind.FILE:
+                raise InvalidInputError(f"{name} is a reference: its bytes are not in the store")
+            files.append((name, entry))
+        for name, entry in files:
+            try:
+                for data in store.content.stream(entry):
+                    write(data)
+            except IntegrityError as error:
+                raise IntegrityError(f"{name}: {error}") from error

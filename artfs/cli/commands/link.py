@@ -1,0 +1,37 @@
+"""`artfs link`: the same contents under another name."""
+
+from __future__ import annotations
+
+import click
+
+from artfs.cli.arguments import ALIAS, NAME, REF
+from artfs.cli.command import command as artfs_command
+from artfs.cli.documents import version_document
+from artfs.cli.output import json_option, print_document, print_result
+from artfs.cli.settings import Settings
+from artfs.names import Alias, ArtifactName, VersionRef
+
+__all__ = ["command"]
+
+
+@artfs_command("link", examples=("artfs link detector:best released-detector", "artfs link animals:v3 zoo -a stable"))
+@click.argument("ref", type=REF)
+@click.argument("name", type=NAME)
+@click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the new version (repeatable).")
+@json_option
+@click.pass_obj
+def command(settings: Settings, ref: VersionRef, name: ArtifactName, aliases: tuple[Alias, ...], as_json: bool) -> None:
+    """Make a version with the same contents under another name.
+
+    It is the next version of NAME, takes no space, and remembers what it is a link to. Prints it as NAME:vN.
+    """
+    from artfs.catalog import current_actor
+
+    with settings.open_store() as store:
+        logged = store.catalog.link(ref, name, current_actor(), aliases=aliases)
+        with store.catalog.view() as view:
+            document = version_document(view, logged.version)
+    if as_json:
+        print_document(document)
+    else:
+        print_result(document["ref"], f"{document['ref']} is made")

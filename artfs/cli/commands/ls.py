@@ -1,0 +1,104 @@
+"""`artfs ls`: list artifacts, or what is in a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from artfs.cli.arguments import PATH_REF
+from artfs.cli.command import command as artfs_command
+from artfs.cli.documents import artifact_document, entry_document
+from artfs.cli.output import json_option, print_documents, print_line, print_table, shown
+from artfs.cli.settings import Settings
+from artfs.cli.text import local_time, mode_text, size_text
+from artfs.format.node import Entry, Kind
+from artfs.names import EntryPath, VersionRef
+
+if TYPE_CHECKING:
+    from artfs.catalog import Artifact, View
+    from artfs.store import Store
+
+__all__ = ["command"]
+
+
+@artfs_command(
+    "ls",
+    examples=(
+        "artfs ls",
+        "artfs ls animals",
+        "artfs ls -l animals:v3/images",
+        "artfs ls -R animals:best --json",
+    ),
+)
+@click.argument("ref", required=False, metavar="[REF[/PATH]]", type=PATH_REF)
+@click.option("-l", "long", is_flag=True, help="Mode, size, time and link target too; of artifacts, their aliases.")
+@click.option("-R", "recursive", is_flag=True, help="Everything below, as paths.")
+@json_option
+@click.pass_obj
+def command(
+    settings: Settings, ref: tuple[VersionRef, EntryPath] | None, long: bool, recursive: bool, as_json: bool
+) -> None:
+    """List the artifacts, or what is in a version.
+
+    Directories end in `/`. Paths are relative to the directory that is listed.
+    """
+    if ref is None and recursive:
+        raise click.UsageError("-R needs a REF: give one")
+    with settings.open_store() as store:
+        if ref is None:
+            with store.catalog.view() as view:
+                _artifacts(view, long, as_json)
+            return
+        entries = _entries(store, *ref, recursive=recursive)
+        if as_json:
+            print_documents(entry_document(path, entry) for path, entry in entries)
+            return
+        for path, entry in entries:
+            print_line(_long(path, entry) if long else _short(path, entry))
+
+
+def _artifacts(view: View, long: bool, as_json: bool) -> None:
+    artifacts = view.artifacts()
+    if as_json:
+        print_documents(artifact_document(view, artifact) for artifact in artifacts)
+        return
+    header = ["NAME", "TYPE", "LATEST", "VERSIONS", "SIZE", "LOGGED"]
+    if long:
+        header += ["ALIASES", "DESCRIPTION"]
+    print_table(header, [_artifact_row(view, artifact, long) for artifact in artifacts], right=(3, 4))
+
+
+def _artifact_row(view: View, artifact: Artifact, long: bool) -> list[str]:
+    versions = sum(1 for _version in view.versions(artifact.serial))
+    latest = view.latest(artifact.serial)
+    row = [artifact.name, artifact.type]
+    if latest is None:
+        row += ["-", str(versions), "-", local_time(artifact.created_ns)]
+    else:
+        row += [latest.name, str(versions), size_text(latest.size), local_time(latest.created_ns)]
+    if long:
+        aliases = (f"{alias.name}=v{alias.index}" for alias in view.aliases(artifact.serial))
+        row += [",".join(aliases), artifact.description]
+    return row
+
+
+def _entries(store: Store, ref: VersionRef, path: EntryPath, *, recursive: bool) -> Iterator[tuple[bytes, Entry]]:
+    """What is listed, by path: relative to the directory that was asked for, or the file's own."""
+    entry = store.entry(store.version(ref), path)
+    if entry.kind != Kind.DIRECTORY:
+        yield b"/".join(path), entry
+    elif recursive:
+        yield from store.walk(entry)
+    else:
+        yield from ((child.name, child) for child in store.children(entry))
+
+
+def _short(path: bytes, entry: Entry) -> str:
+    return shown(path) + ("/" if entry.kind == Kind.DIRECTORY else "")
+
+
+def _long(path: bytes, entry: Entry) -> str:
+    target = f" -> {shown(entry.extra)}" if entry.kind == Kind.SYMLINK else ""
+    return f"{mode_text(entry)} {entry.size:>14,} {local_time(entry.mtime_ns)} {_short(path, entry)}{target}"

@@ -1,0 +1,97 @@
+"""`artfs put`: store files and directories as a new version."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from artfs.cli.arguments import ALIAS, DURATION, METADATA, NAME, TAG, TEXT, TYPE, metadata_of
+from artfs.cli.command import command as artfs_command
+from artfs.cli.documents import version_document
+from artfs.cli.failure import terminable
+from artfs.cli.output import json_option, print_document, print_result
+from artfs.cli.progress import progress_bar
+from artfs.cli.settings import Settings
+from artfs.errors import SourceError
+from artfs.names import Alias, ArtifactName, ArtifactType, Tag, printable
+
+__all__ = ["command"]
+
+
+@artfs_command(
+    "put",
+    examples=(
+        "artfs put images/ -n animals",
+        "artfs put images/ -n animals -a best --meta source=camera-3 --tag clean --if-changed",
+        "artfs put weights.bin config.json -n detector -t model -m 'trained on animals:v3' --meta lr=0.01",
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False))
+@click.option("-n", "--name", required=True, type=NAME, help="The artifact.")
+@click.option("-t", "--type", "type_", type=TYPE, help="The artifact's type; `dataset` for a new one.")
+@click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the version (repeatable).")
+@click.option("-m", "--description", "--message", "description", default="", type=TEXT, help="Describe the version.")
+@click.option(
+    "--meta",
+    multiple=True,
+    type=METADATA,
+    help="Metadata; the value is JSON if it reads as JSON, else text (repeatable).",
+)
+@click.option("--tag", "tags", multiple=True, type=TAG, help="A tag for the version (repeatable).")
+@click.option("--ttl", type=DURATION, help="How long the version is kept, as 30d or 12h.")
+@click.option("--if-changed", is_flag=True, help="Give the latest version back when it has the same contents.")
+@json_option
+@click.pass_obj
+def command(
+    settings: Settings,
+    paths: tuple[str, ...],
+    name: ArtifactName,
+    type_: ArtifactType | None,
+    aliases: tuple[Alias, ...],
+    description: str,
+    meta: tuple[tuple[str, Any], ...],
+    tags: tuple[Tag, ...],
+    ttl: int | None,
+    if_changed: bool,
+    as_json: bool,
+) -> None:
+    """Store files or directories as a new version.
+
+    One directory gives its contents; several paths go in under their names. Prints the version as NAME:vN.
+    """
+    from artfs.catalog import NewVersion, encode_metadata
+
+    version = NewVersion(
+        name=name,
+        type=type_,
+        aliases=aliases,
+        description=description,
+        metadata=encode_metadata(metadata_of(meta)),
+        tags=tags,
+        ttl_ns=ttl or None,
+    )
+    _check_sources(paths)
+    with (
+        terminable(),
+        settings.open_store(create=True) as store,
+        progress_bar("storing") as progress,
+    ):
+        logged = store.put(paths, version, if_changed=if_changed, progress=progress)
+        with store.catalog.view() as view:
+            document = version_document(view, logged.version)
+    if as_json:
+        print_document({**document, "logged": logged.created})
+    else:
+        ref = document["ref"]
+        print_result(ref, f"{ref} is stored")
+
+
+def _check_sources(paths: tuple[str, ...]) -> None:
+    """Meet what is missing before a store is made for it."""
+    for path in paths:
+        try:
+            os.stat(path)
+        except OSError as error:
+            raise SourceError(f"cannot read {printable(path)!r}: {error.strerror}; nothing was stored") from error

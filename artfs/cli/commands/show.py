@@ -1,0 +1,59 @@
+"""`artfs show`: one version's card."""
+
+from __future__ import annotations
+
+import click
+
+from artfs.cli.arguments import REF
+from artfs.cli.command import command as artfs_command
+from artfs.cli.documents import version_document
+from artfs.cli.output import json_option, print_document, print_line
+from artfs.cli.settings import Settings
+from artfs.cli.text import duration_text, local_time, size_text
+from artfs.names import VersionRef, printable
+
+__all__ = ["command"]
+
+
+@artfs_command("show", examples=("artfs show animals", "artfs show animals:v3 --json"))
+@click.argument("ref", type=REF)
+@json_option
+@click.pass_obj
+def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
+    """Show all that is known of one version."""
+    with settings.open_store() as store, store.catalog.view() as view:
+        version = view.resolve(ref)
+        document = version_document(view, version)
+    if as_json:
+        print_document(document)
+        return
+    lines = {
+        "ref": document["ref"],
+        "type": document["type"],
+        "aliases": ", ".join(document["aliases"]),
+        "tags": ", ".join(document["tags"]),
+        "description": document["description"],
+        "logged": local_time(version.created_ns) + (f" by run {version.logged_by}" if version.logged_by else ""),
+        "kept for": _kept(version.created_ns, version.ttl_ns),
+        "link to": document["source"] or "",
+        "size": f"{size_text(version.size)} ({version.size:,} bytes) in {version.entries:,} entries",
+        "digest": document["digest"],
+    }
+    for label, text in lines.items():
+        if text:
+            print_line(f"{label + ':':<13}{printable(text)}")
+    _print_metadata(version.metadata)
+
+
+def _kept(created_ns: int, ttl_ns: int | None) -> str:
+    return f"{duration_text(ttl_ns)}, until {local_time(created_ns + ttl_ns)}" if ttl_ns else ""
+
+
+def _print_metadata(metadata: bytes) -> None:
+    import msgspec
+
+    lines = msgspec.json.format(metadata, indent=2).decode().splitlines()
+    if len(lines) > 1:
+        print_line("metadata:")
+        for line in lines[1:-1]:
+            print_line(printable(line))
