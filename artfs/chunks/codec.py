@@ -77,7 +77,7 @@ def decode(codec: int, stored: Data, plain_len: int) -> Data:
         raise IntegrityError(f"codec {codec} is unknown")
     try:
         frame = zstandard.get_frame_parameters(stored)
-        if frame.content_size != plain_len or plain_len > MAX_PLAIN_SIZE or frame.dict_id:
+        if frame.content_size != plain_len or plain_len > MAX_PLAIN_SIZE:
             raise IntegrityError("zstd frame is not of the size that its record says")
         return _contexts.decompressor.decompress(stored, allow_extra_data=False)
     except zstandard.ZstdError as error:
