@@ -57,7 +57,7 @@ def facts(work: Path, artfs: list[str]) -> dict[str, str]:
         "load": f"{os.getloadavg()[0]:.1f} before the start",
         "python": platform.python_version(),
         "artfs": _version([*artfs, "--version"]),
-        "squashfuse": _version(["squashfuse", "-V"]),
+        "squashfuse": _version(["squashfuse_ll", "-V"]),
         "borg": _version(["borg", "--version"]),
         "restic": _version(["restic", "version"]),
     }

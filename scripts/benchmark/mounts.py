@@ -41,11 +41,11 @@ def native(data: DataSet) -> Serving:
 
 
 def squashfuse(programs: Programs, image: Path, point: Path) -> Serving:
-    """Serve an image of the data set with squashfuse."""
+    """Serve an image of the data set with squashfuse; of its two programs the one that lets the kernel keep pages."""
 
     @contextlib.contextmanager
     def serve(group: Group | None) -> Iterator[View]:
-        with mounted(programs, ["squashfuse", image, point], point, group=group):
+        with mounted(programs, ["squashfuse_ll", image, point], point, group=group):
             yield View(point / "data", point / "data", point / "table" / "table.csv")
 
     return serve

@@ -126,7 +126,7 @@ def _servings(shop: Workshop, native: str, by_workers: bool) -> dict[str, Callab
     else:
         found["artfs"] = artfs(shop.settings.workers)
     found[native] = lambda: mounts.native(shop.data)
-    if installed("squashfuse") and installed("mksquashfs"):
+    if installed("squashfuse_ll") and installed("mksquashfs"):
         found["squashfuse"] = lambda: mounts.squashfuse(shop.programs, shop.image, shop.point)
     return found
 

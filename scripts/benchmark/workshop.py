@@ -58,11 +58,10 @@ class Workshop:
 
     @cached_property
     def image(self) -> Path:
-        """Return a squashfs image of the data set; zstd, which unpacks faster than the default gzip."""
+        """Return a squashfs image of the data set, made to be read quickly: zstd, and no two files in one block."""
         image = self.work / "source.squashfs"
-        self.programs.run(
-            ["mksquashfs", self.data.root, image, "-comp", "zstd", "-Xcompression-level", "3", "-no-progress"]
-        )
+        options = ["-comp", "zstd", "-no-fragments", "-no-progress"]
+        self.programs.run(["mksquashfs", self.data.root, image, *options])
         os.sync()
         return image
 
