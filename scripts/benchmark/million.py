@@ -42,20 +42,12 @@ def rows(shop: Workshop) -> list[Row]:
     ]
 
 
-def crowd_store(shop: Workshop) -> Path:
-    """Return the store with the million, made now if no row asked before."""
-    store = shop.work / "crowd"
-    if not store.exists():
-        shop.programs.run([sys.executable, _CROWD, "make", store, str(shop.settings.sizes.crowd)])
-    return store
-
-
 def _names(shop: Workshop) -> list[str]:
     return [f"file_{number:07d}.txt" for number in range(shop.settings.sizes.crowd)]
 
 
 def _mount(shop: Workshop) -> float:
-    store = crowd_store(shop)
+    store = shop.crowd
     start = time.monotonic()
     with mounts.artfs_mounted(shop.programs, shop.settings.artfs, store, shop.point, shop.settings.workers):
         (shop.point / "crowd" / "v1" / _names(shop)[-1]).read_bytes()
@@ -64,7 +56,7 @@ def _mount(shop: Workshop) -> float:
 
 def _memory(shop: Workshop) -> float:
     names = shuffled(_names(shop))[:_READS]
-    store = crowd_store(shop)
+    store = shop.crowd
     with mounts.artfs_mounted(shop.programs, shop.settings.artfs, store, shop.point, shop.settings.workers):
         version = shop.point / "crowd" / "v1"
         run_together([walking(version)], shop.settings.sizes.crowd)
@@ -85,12 +77,12 @@ def _anonymous(process: int) -> int:
 
 
 def _add(what: str, shop: Workshop) -> float:
-    figures = json.loads(shop.programs.run([sys.executable, _CROWD, "add", crowd_store(shop)]))
+    figures = json.loads(shop.programs.run([sys.executable, _CROWD, "add", shop.crowd]))
     return float(figures[what]) / (1000 if what == "bytes" else 1)
 
 
 def _diff(shop: Workshop) -> float:
-    store = crowd_store(shop)
+    store = shop.crowd
     start = time.monotonic()
     shop.artfs(store, "diff", "crowd:v1", "crowd:v2")
     return time.monotonic() - start

@@ -136,6 +136,7 @@ class _Again:
     def __call__(self) -> float:
         source = _warmed(self._shop, "data")
         if self._step is None:
-            self._step = self._make(self._shop, self._shop.fresh(f"again{self._make.__name__}"), source)
-            self._step()
+            step = self._make(self._shop, self._shop.fresh(f"again{self._make.__name__}"), source)
+            step()
+            self._step = step
         return _timed(self._step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +43,7 @@ class Workshop:
     @cached_property
     def store(self) -> Path:
         """Return a store that holds the data set as `data:v0` and `table:v0`."""
-        store = self.work / "store"
+        store = self.fresh("store")
         for name, path in (("data", self.data.data), ("table", self.data.table)):
             self.artfs(store, "put", path, "-n", name)
         os.sync()
@@ -51,15 +52,25 @@ class Workshop:
     @cached_property
     def small_store(self) -> Path:
         """Return a store with a few artifacts."""
-        store = self.work / "small-store"
+        store = self.fresh("small-store")
         for number in range(5):
             self.artfs(store, "put", __file__, "-n", f"artifact-{number}")
+        return store
+
+    @cached_property
+    def crowd(self) -> Path:
+        """Return a store that holds a huge flat directory, as `crowd.py` describes it."""
+        store = self.fresh("crowd")
+        program = Path(__file__).with_name("crowd.py")
+        self.programs.run([sys.executable, program, "make", store, str(self.settings.sizes.crowd)])
+        os.sync()
         return store
 
     @cached_property
     def image(self) -> Path:
         """Return a squashfs image of the data set, made to be read quickly: zstd, and no two files in one block."""
         image = self.work / "source.squashfs"
+        image.unlink(missing_ok=True)
         options = ["-comp", "zstd", "-no-fragments", "-no-progress"]
         self.programs.run(["mksquashfs", self.data.root, image, *options])
         os.sync()
