@@ -184,12 +184,6 @@ def _rows(name: str, tag: bytes, row: type[R]) -> Table[R]:
     return Table(name, tag, _encode_row, msgspec.msgpack.Decoder(row).decode)
 
 
-def _location(data: bytes) -> Location:
-    if len(data) != 33:
-        raise ValueError("a location of another length")
-    return Location.decode(data)
-
-
 META: Final = _rows("meta", b"m", State)
 NAMES: Final = _rows("names", b"n", NameRow)
 ARTIFACTS: Final = _rows("artifacts", b"a", Artifact)
@@ -197,7 +191,7 @@ VERSIONS: Final = _rows("versions", b"v", Version)
 ALIASES: Final = _rows("aliases", b"l", AliasRow)
 MEMBERS: Final = Table[bytes]("members", b"e", bytes, bytes)
 SERIALS: Final = _rows("serials", b"s", SerialRow)
-CHUNKS: Final = Table[Location]("chunks", b"c", Location.encode, _location)
+CHUNKS: Final = Table[Location]("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = NodeTable("nodes", b"t", bytes, bytes)
 PACKS: Final = _rows("packs", b"p", PackRow)
 STATCACHE: Final = Table[bytes]("statcache", b"x", bytes, bytes)

@@ -69,7 +69,7 @@ class GrowingPack:
 
     def append(self, record: EncodedRecord) -> Location:
         """Add a record; it is written once 8 MiB wait."""
-        location = Location(self.pack, self._size, record.stored_len, record.plain_len, record.codec)
+        location = Location(self.pack, self._size, record.stored_len, record.plain_len, record.codec, record.table)
         self._footer += encode_entry(record.digest, location, record.kind)
         self._pending += record.buffers
         self._size += record.size

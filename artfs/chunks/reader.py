@@ -117,7 +117,7 @@ class PackReader:
 
     def _table(self, location: Location, digest: bytes) -> bytes:
         """Return the block table of a raw record, proved by the digest, and remember it."""
-        table = self._pread(location, digest, HEAD_SIZE, table_size(location.plain_len))
+        table = location.table or self._pread(location, digest, HEAD_SIZE, table_size(location.plain_len))
         if table_digest(table) != digest:
             raise self._damage(location, digest, "its block table has another digest")
         self._tables[digest] = table

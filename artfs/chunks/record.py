@@ -9,7 +9,15 @@ import msgspec
 from artfs.chunks.codec import encode
 from artfs.errors import InvalidInputError
 from artfs.format.digest import Data
-from artfs.format.pack import ALIGNMENT, MAX_PLAIN_SIZE, Codec, RecordKind, encode_head, stored_checksum
+from artfs.format.pack import (
+    ALIGNMENT,
+    MAX_PLAIN_SIZE,
+    Codec,
+    RecordKind,
+    encode_head,
+    indexed_table,
+    stored_checksum,
+)
 
 __all__ = ["EncodedRecord", "encode_record"]
 
@@ -26,6 +34,7 @@ class EncodedRecord(msgspec.Struct, frozen=True):
         plain_len: Bytes of plain data.
         stored_len: Bytes of stored data.
         size: Bytes that the whole record takes in the pack.
+        table: The block table that its location is to keep (`indexed_table`).
         buffers: The record's bytes, piece by piece; for raw data the very buffer that was given.
     """
 
@@ -35,6 +44,7 @@ class EncodedRecord(msgspec.Struct, frozen=True):
     plain_len: int
     stored_len: int
     size: int
+    table: bytes
     buffers: tuple[Data, ...]
 
 
@@ -58,4 +68,6 @@ def encode_record(kind: RecordKind, digest: bytes, table: bytes, plain: Data) ->
     size = len(front) + len(stored)
     padding = _PADDING[size % ALIGNMENT]
     buffers = (front, stored, padding) if padding else (front, stored)
-    return EncodedRecord(digest, codec, kind, plain_len, len(stored), size + len(padding), buffers)
+    return EncodedRecord(
+        digest, codec, kind, plain_len, len(stored), size + len(padding), indexed_table(plain_len, table), buffers
+    )

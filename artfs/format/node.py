@@ -241,7 +241,7 @@ class Page:
         return max(low - 1, 0)
 
     def link(self, row: int) -> tuple[int, bytes]:
-        """The kind of one row, and the node digest of the page that it points to, if it does: all that a descent needs."""
+        """The kind of one row, and the node digest of the page that it points to, if any: all that a descent needs."""
         data = self._data
         at = _HEADER_SIZE + row * _ROW_SIZE
         start, length, kind = _LINK_AT.unpack_from(data, at)

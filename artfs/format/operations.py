@@ -259,7 +259,7 @@ def decode_entry(body: bytes) -> Entry:
     """
     try:
         return _decoder.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoreFormatError(
             f"this artfs cannot read a journal record ({error}): use the artfs that wrote it"
         ) from error

@@ -6,7 +6,7 @@
     trailer 64 bytes     where the footer is, and its digest
 
 Integers are little-endian, reserved bytes are zero and checked, and every byte of a pack is covered by a checksum or a
-digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1 to P14 and what breaks when a field is damaged.
+digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1 to P15 and what breaks when a field is damaged.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ __all__ = [
     "MAX_PLAIN_SIZE",
     "PACK_ID_SIZE",
     "RECORD_MAGIC",
+    "TABLE_IN_INDEX",
     "TRAILER_SIZE",
     "Codec",
     "FooterEntry",
@@ -45,6 +46,7 @@ __all__ = [
     "encode_head",
     "encode_header",
     "encode_trailer",
+    "indexed_table",
     "parse_head",
     "record_size",
     "stored_checksum",
@@ -57,6 +59,8 @@ PACK_ID_SIZE: Final = 16
 ENTRY_SIZE: Final = 56
 TRAILER_SIZE: Final = 64
 ALIGNMENT: Final = 8
+TABLE_IN_INDEX: Final = 128 << 10
+"""Raw records of more plain bytes have their block table in the index too; smaller files are read whole."""
 MAX_PLAIN_SIZE: Final = 16 << 20
 """No record holds more plain bytes: the largest allocation that a damaged length can ask for."""
 
@@ -102,6 +106,7 @@ class Location(msgspec.Struct, frozen=True, gc=False):
         stored_len: Bytes of stored data, after the head and the block table.
         plain_len: Bytes of plain data.
         codec: A `Codec` value.
+        table: The record's block table, where it spares reads a trip to the disk (`indexed_table`), else empty.
     """
 
     pack: bytes
@@ -109,15 +114,33 @@ class Location(msgspec.Struct, frozen=True, gc=False):
     stored_len: int
     plain_len: int
     codec: int
+    table: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the 33 bytes that the index stores."""
-        return _LOCATION.pack(self.pack, self.offset, self.stored_len, self.plain_len, self.codec)
+        """Return what the index stores: 33 bytes and the table."""
+        return _LOCATION.pack(self.pack, self.offset, self.stored_len, self.plain_len, self.codec) + self.table
 
     @classmethod
     def decode(cls, data: Data) -> Location:
-        """Return the location that `encode` made 33 bytes of (their checksum is the index's business)."""
-        return cls(*_LOCATION.unpack(data))
+        """Return the location that `encode` made the bytes of (their checksum is the index's business).
+
+        Raises:
+            ValueError: The length is not one that `encode` gives.
+        """
+        pack, offset, stored_len, plain_len, codec = _LOCATION.unpack(data[: _LOCATION.size])
+        table = bytes(data[_LOCATION.size :])
+        if table and (len(table) != table_size(plain_len) or codec != Codec.RAW):
+            raise ValueError("a location whose table has another length")
+        return cls(pack, offset, stored_len, plain_len, codec, table)
+
+
+def indexed_table(plain_len: int, table: bytes) -> bytes:
+    """Return what of a record's block table its location keeps: all, if the record is large, or nothing.
+
+    A small read in the middle of a large raw record then needs one trip to the disk and not two. The table needs no
+    trust: the record's digest is the digest of its table.
+    """
+    return table if plain_len > TABLE_IN_INDEX else b""
 
 
 class PackHeader(msgspec.Struct, frozen=True, gc=False):

@@ -79,6 +79,10 @@ class StoreView:
             return attr_of_entry(self._entry(ino), ino)
         return self._attr_of_row(self._row(ino))
 
+    def is_volatile(self, ino: int) -> bool:
+        """Whether names come and go in a directory (the root and artifacts), or stay as they are (in versions)."""
+        return ino == ROOT_INODE or self._version(serial_of(ino)) is None
+
     def _root(self) -> Attr:
         newest = os.stat(self._store.layout.journal).st_mtime_ns
         return Attr(ROOT_INODE, stat.S_IFDIR | 0o555, DIRECTORY_SIZE, newest, volatile=True)
@@ -150,7 +154,7 @@ class StoreView:
         Raises:
             NotFoundError: No such directory.
         """
-        if ino == ROOT_INODE or self._version(serial_of(ino)) is None:
+        if self.is_volatile(ino):
             yield from self._list_rows(0 if ino == ROOT_INODE else serial_of(ino), offset)
             return
         for position, entry in self._pages.iterate(self._entry(ino).node, offset):

@@ -151,9 +151,19 @@ def test_a_small_read_reads_and_verifies_one_block(place: Place, monkeypatch: py
     with PackReader(place.packs) as reader:
         at = 3 * BLOCK_SIZE + 4096
         assert reader.read(chunk.location, chunk.digest, at, 4096) == chunk.plain[at : at + 4096]
-        assert sizes == [10 * 32, BLOCK_SIZE]
+        assert sizes == [BLOCK_SIZE]
         reader.read(chunk.location, chunk.digest, at + BLOCK_SIZE, 4096)
-        assert sizes == [10 * 32, BLOCK_SIZE, BLOCK_SIZE]
+        assert sizes == [BLOCK_SIZE, BLOCK_SIZE]
+
+
+def test_a_location_without_its_table_or_with_a_wrong_one_serves_no_wrong_byte(place: Place) -> None:
+    _, (chunk,) = place.store([noise(10 * BLOCK_SIZE)])
+    bare = msgspec.structs.replace(chunk.location, table=b"")
+    with PackReader(place.packs) as reader:
+        assert reader.read(bare, chunk.digest, 5, 10) == chunk.plain[5:15]
+    wrong = msgspec.structs.replace(chunk.location, table=chunk.location.table[:-1] + b"?")
+    with PackReader(place.packs) as reader, pytest.raises(IntegrityError):
+        reader.read(wrong, chunk.digest, 5, 10)
 
 
 @pytest.mark.parametrize("size", [100, BLOCK_SIZE, 128 << 10])
