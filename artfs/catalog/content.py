@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from artfs.catalog import tables
 from artfs.catalog.schema import PackRow
@@ -22,10 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "add_content"]
 
+R = TypeVar("R")
+
 _MAX_TRANSACTION_BYTES: Final = 64 << 20
 _MAX_SLICE_BYTES: Final = 16 << 20
-_LOCATION_BYTES: Final = 96
-_LOCATIONS_PER_SLICE: Final = _MAX_SLICE_BYTES // _LOCATION_BYTES
+_ROW_BYTES: Final = 96
+"""What a row takes in a page, without what varies."""
 
 
 class Batch:
@@ -87,7 +88,7 @@ def add_content(
     pending: list[Addition] = []
     size = 0
     for cost, addition in _slices(packs, locations, nodes, stats):
-        if size + cost > _MAX_TRANSACTION_BYTES:
+        if pending and size + cost > _MAX_TRANSACTION_BYTES:
             _commit(environment, pending)
             pending, size = [], 0
         pending.append(addition)
@@ -109,27 +110,25 @@ def _slices(
     nodes: Iterable[tuple[bytes, bytes]],
     stats: Iterable[tuple[bytes, bytes]],
 ) -> Iterator[tuple[int, Addition]]:
-    """Cut all of it into slices of at most 16 MiB (or one node): what each takes, and how it is added."""
-    rows = list(packs)
-    if rows:
-        yield len(rows) * _LOCATION_BYTES, partial(Batch.add_packs, packs=rows)
-    located = iter(locations)
-    while chunk := list(islice(located, _LOCATIONS_PER_SLICE)):
-        yield len(chunk) * _LOCATION_BYTES, partial(Batch.add_locations, locations=chunk)
-    for cost, some in _by_size(nodes):
+    """Cut all of it into slices of about 16 MiB: what each takes, and how it is added."""
+    for cost, rows in _cut(packs, lambda _row: _ROW_BYTES):
+        yield cost, partial(Batch.add_packs, packs=rows)
+    for cost, located in _cut(locations, lambda location: _ROW_BYTES + len(location.table)):
+        yield cost, partial(Batch.add_locations, locations=located)
+    for cost, some in _cut(nodes, lambda node: _ROW_BYTES + len(node)):
         yield cost, partial(Batch.add_nodes, nodes=some)
-    for cost, some in _by_size(stats):
+    for cost, some in _cut(stats, lambda value: _ROW_BYTES + len(value)):
         yield cost, partial(Batch.put_stats, stats=some)
 
 
-def _by_size(items: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[int, list[tuple[bytes, bytes]]]]:
-    some: list[tuple[bytes, bytes]] = []
+def _cut(items: Iterable[tuple[bytes, R]], cost_of: Callable[[R], int]) -> Iterator[tuple[int, list[tuple[bytes, R]]]]:
+    some: list[tuple[bytes, R]] = []
     cost = 0
-    for key, value in items:
-        if some and cost + len(value) > _MAX_SLICE_BYTES:
+    for item in items:
+        if cost >= _MAX_SLICE_BYTES:
             yield cost, some
             some, cost = [], 0
-        some.append((key, value))
-        cost += len(value) + len(key) + 16
+        some.append(item)
+        cost += cost_of(item[1])
     if some:
         yield cost, some

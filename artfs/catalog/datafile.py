@@ -10,7 +10,7 @@ import fcntl
 import os
 import struct
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from artfs.catalog.faults import damaged_index
 
@@ -25,6 +25,12 @@ _META: Final = struct.Struct(
 _FLAG_META: Final = 8
 _MAGIC: Final = 0xBEEFC0DE
 _VERSION: Final = 1
+_PAGE_SIZES: Final = frozenset(1 << bits for bits in range(9, 16))
+
+
+class _Meta(NamedTuple):
+    page_size: int
+    last_page: int
 
 
 def check_data_file(index: int, data: int) -> None:
@@ -69,15 +75,17 @@ def sized_commit(index: int, data: int) -> Iterator[None]:
 
 def _short_by(data: int) -> int:
     """How many bytes the file lacks (negative: it has more than it needs, which is harmless)."""
-    metas = [_META.unpack(page) for page in (os.pread(data, _META.size, at) for at in _meta_offsets(data)) if page]
-    if len(metas) != 2 or any(meta[:3] != (_FLAG_META, _MAGIC, _VERSION) or meta[5] != metas[0][5] for meta in metas):
-        raise damaged_index("data.mdb begins with no LMDB header")
-    pages = max(meta[6] for meta in metas) + 1
-    return int(pages * metas[0][5] - os.fstat(data).st_size)
+    first = _read_meta(data, 0)
+    second = _read_meta(data, first.page_size)
+    if first.page_size != second.page_size:
+        raise damaged_index("data.mdb has two headers that differ")
+    return (max(first.last_page, second.last_page) + 1) * first.page_size - os.fstat(data).st_size
 
 
-def _meta_offsets(data: int) -> tuple[int, int]:
-    size = int.from_bytes(os.pread(data, 4, 40), "little")
-    if size not in (512, 1024, 2048, 4096, 8192, 16384, 32768):
-        raise damaged_index("data.mdb begins with no LMDB header")
-    return 0, size
+def _read_meta(data: int, offset: int) -> _Meta:
+    raw = os.pread(data, _META.size, offset)
+    if len(raw) == _META.size:
+        flags, magic, version, _address, _map_size, page_size, last_page, _txn = _META.unpack(raw)
+        if (flags, magic, version) == (_FLAG_META, _MAGIC, _VERSION) and page_size in _PAGE_SIZES:
+            return _Meta(page_size, last_page)
+    raise damaged_index("data.mdb begins with no LMDB header")

@@ -22,6 +22,7 @@ import lmdb
 
 from artfs.catalog.datafile import check_data_file, sized_commit
 from artfs.catalog.faults import damaged_index, translate
+from artfs.catalog.forking import tell_processes_apart
 from artfs.errors import ArtfsError, ReadOnlyStoreError, StorageError, StoreError
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Environment:
 
     @classmethod
     def _open(cls, index: Path) -> Environment:
+        tell_processes_apart()
         descriptors: list[int] = []
         environment: lmdb.Environment | None = None
         try:

@@ -11,6 +11,7 @@ is compared.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
@@ -84,7 +85,7 @@ class Table(Generic[R]):
             raise damaged_index(f"table {self.name}, key {tagged[1:].hex()}")
         try:
             return self._decode(data)
-        except ValueError as error:  # msgspec's DecodeError is one
+        except (ValueError, struct.error) as error:  # msgspec's DecodeError is a ValueError
             raise damaged_index(f"table {self.name}, key {tagged[1:].hex()}: {error}") from error
 
     def get(self, txn: Txn, key: bytes) -> R | None:

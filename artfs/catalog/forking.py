@@ -1,0 +1,40 @@
+"""Let a forked child open an index that its parent has open.
+
+LMDB allows it, as long as the child leaves the inherited environment alone. But py-lmdb keeps a list of what is open
+in the process, by device and inode, and a fork copies the list: the child is refused, though it has nothing open.
+(Closing what it inherited is no way out: that takes the parent's readers off the shared reader table.) A data loader
+forks its workers as a matter of course, so the process is made part of what the list goes by.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import TypeAlias
+
+__all__ = ["tell_processes_apart"]
+
+Keys: TypeAlias = Callable[[object, object], tuple[tuple[object, ...], ...]]
+
+
+def tell_processes_apart() -> None:
+    """Make py-lmdb tell open environments apart by process too. Once is enough, more does no harm.
+
+    A py-lmdb that keeps its list in another way is left as it is: it refuses the child, or has no need of this.
+    """
+    try:
+        registry = vars(import_module("lmdb._envid"))
+        keys: Keys = registry["env_keys"]
+    except (ImportError, KeyError):
+        return
+    if not isinstance(keys, _KeysOfThisProcess):
+        registry["env_keys"] = _KeysOfThisProcess(keys)
+
+
+class _KeysOfThisProcess:
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def __call__(self, path: object, subdir: object) -> tuple[tuple[object, ...], ...]:
+        return tuple((*key, os.getpid()) for key in self._keys(path, subdir))

@@ -1,0 +1,220 @@
+"""A version that was logged is there whatever happens next; one that was not is wholly there or wholly absent."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from artfs.catalog import Catalog
+from artfs.catalog.publish import Point
+from artfs.errors import IntegrityError, OutcomeUnknownError, ReadOnlyStoreError, StorageError
+from artfs.format.operations import VersionDeleted
+from tests.support.catalogs import WHO, CatalogPlace, check, log, ref, rows_of, tree
+
+ROOT = Path(__file__).parents[2]
+
+
+def child(*arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*under, sys.executable, "-m", "tests.support.catalog_child", *arguments],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def names_of(catalog: Catalog) -> list[tuple[str, int]]:
+    with catalog.view() as view:
+        return [
+            (artifact.name, version.index)
+            for artifact in view.artifacts()
+            for version in view.versions(artifact.serial)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("point", "is_there"),
+    [(Point.APPLIED, False), (Point.WRITTEN, True), (Point.SYNCED, True), (Point.COMMITTED, True)],
+)
+def test_a_killed_publisher_leaves_its_version_whole_or_not_at_all(
+    place: CatalogPlace, point: Point, is_there: bool
+) -> None:
+    with place.open() as catalog:
+        log(catalog, contents="before")
+    process = child("kill", str(place.root), point.name)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, err
+    assert json.loads(out) == f"at {point.name}"
+    with place.open() as catalog:
+        assert names_of(catalog) == [("animals", n) for n in range(1 + is_there)]
+        with catalog.view() as view:
+            latest = view.resolve(ref("animals"))
+            assert latest.tree == tree("of the killed" if is_there else "before")
+            assert latest.index == int(is_there)
+        assert check(catalog) == []
+        assert log(catalog).version.index == 1 + is_there
+        assert rows_of(catalog.environment) == place.rebuilt_rows()
+
+
+def test_a_publisher_killed_before_any_of_its_writing_calls_harms_nothing(tmp_path: Path) -> None:
+    killed = 0
+    said: list[int] = []
+    for number in range(1, 100):
+        place = CatalogPlace.make(tmp_path / str(number))
+        process = child("die", str(place.root), str(number))
+        out, err = process.communicate(timeout=60)
+        said = [json.loads(line) for line in out.splitlines()]
+        with place.open() as catalog:
+            present = [index for _name, index in names_of(catalog)]
+            assert present[: len(said)] == said, "a version that was named is gone"
+            assert len(present) <= len(said) + 1
+            assert check(catalog) == []
+            assert log(catalog).version.index == len(present)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, err
+        killed += 1
+    assert said == [0, 1, 2]
+    assert killed >= 15
+
+
+def test_what_a_killed_publisher_left_is_applied_by_the_next_one_too(place: CatalogPlace) -> None:
+    with place.open() as catalog:
+        process = child("kill", str(place.root), Point.SYNCED.name)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL
+        assert names_of(catalog) == []
+        assert log(catalog).version.index == 1
+        assert names_of(catalog) == [("animals", 0), ("animals", 1)]
+
+
+def test_a_failed_commit_is_no_failed_publication(place: CatalogPlace) -> None:
+    process = child("limit", str(place.root))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    said = json.loads(out)
+    assert said["fired"] == 1
+    assert said["index"] == 0
+    assert "committing to the index" in said["poisoned"]
+    assert not said["seen"]
+    assert said["refused"] == "ReadOnlyStoreError"
+    with place.open() as catalog:
+        assert names_of(catalog) == [("animals", 0)]
+        assert check(catalog) == []
+
+
+def test_a_failed_fsync_of_the_journal_is_reported_as_unknown_and_ends_all_writing(place: CatalogPlace) -> None:
+    fired = []
+
+    def probe(point: Point) -> None:
+        if point is Point.WRITTEN:
+            fired.append(point)
+            raise OSError(errno.EIO, "fsync")
+
+    with place.open(probe) as catalog:
+        with pytest.raises(OutcomeUnknownError, match="look before you repeat it"):
+            log(catalog)
+        assert fired
+        assert catalog.environment.poisoned
+        with pytest.raises(ReadOnlyStoreError, match="read-only in this process"):
+            log(catalog)
+        with pytest.raises(ReadOnlyStoreError), catalog.batch():
+            pass
+        assert names_of(catalog) == []
+    with place.open() as catalog:
+        assert names_of(catalog) == [("animals", 0)]
+        assert check(catalog) == []
+
+
+def test_a_record_that_could_not_be_written_leaves_nothing_and_a_retry_succeeds(
+    place: CatalogPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place.open() as catalog:
+        log(catalog)
+        (segment,) = place.segments
+        size = segment.stat().st_size
+        calls = []
+
+        def refuse(descriptor: int, data: bytes, offset: int) -> int:
+            calls.append(offset)
+            if len(calls) == 1:
+                return os.pwritev(descriptor, [data[:20]], offset)
+            raise OSError(errno.ENOSPC, "write")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", refuse)
+            with pytest.raises(StorageError, match="free some space") as caught:
+                log(catalog)
+        assert calls == [size, size + 20]
+        assert caught.value.errno == errno.ENOSPC
+        assert segment.stat().st_size == size
+        assert catalog.environment.poisoned is None
+        assert log(catalog).version.index == 1
+        assert check(catalog) == []
+
+
+def test_a_full_disk_is_an_error_that_loses_nothing_and_a_retry_succeeds(tmp_path: Path) -> None:
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    mount = 'mount -t tmpfs -o size=24m,mode=700 artfs-test "$0" && exec "$@"'
+    process = child("full", str(tmp_path), "24", under=[*namespace, "sh", "-c", mount, str(tmp_path)])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out) == {
+        "refused": ["ENOSPC", "ENOSPC", "ReadOnlyStoreError"],
+        "retried": [1, 2],
+        "findings": [],
+    }
+
+
+def test_a_reader_is_served_when_the_disk_is_too_full_to_catch_up(
+    place: CatalogPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place.open() as catalog:
+        log(catalog)
+    process = child("kill", str(place.root), Point.SYNCED.name)
+    process.communicate(timeout=60)
+
+    def refuse(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, "write")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", refuse)
+        with place.open() as catalog:
+            assert catalog.behind is not None
+            assert catalog.behind.errno == errno.ENOSPC
+            assert names_of(catalog) == [("animals", 0)]
+    with place.open() as catalog:
+        assert catalog.behind is None
+        assert names_of(catalog) == [("animals", 0), ("animals", 1)]
+
+
+def test_operations_that_do_not_fit_the_catalog_are_refused_before_anything_is_written(place: CatalogPlace) -> None:
+    with place.open() as catalog:
+        log(catalog)
+        with pytest.raises(IntegrityError, match="does not fit"):
+            catalog.publish(lambda _view: [VersionDeleted(16, 7)], WHO)
+        assert len(list(catalog.history())) == 1
+        assert catalog.publish(lambda view: [VersionDeleted(view.by_serial(16).serial, 0)], WHO) == 2  # type: ignore[union-attr]
+        assert catalog.publish(lambda _view: [], WHO) == 0
+
+
+def test_an_interrupt_between_write_and_fsync_loses_nothing(place: CatalogPlace) -> None:
+    def probe(point: Point) -> None:
+        if point is Point.WRITTEN:
+            raise KeyboardInterrupt
+
+    with place.open(probe) as catalog, pytest.raises(KeyboardInterrupt):
+        log(catalog)
+    with place.open() as catalog:
+        assert names_of(catalog) == [("animals", 0)]
+        assert check(catalog) == []
