@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.chunklist import ChunkPage, Piece, decode_chunk_page
 from artfs.format.node import Entry, Kind, Page
 
 __all__ = ["Pages"]
+
+_MAX_DECODED = 32_768  # rows, about 300 bytes each
 
 
 class Pages:
@@ -25,6 +28,8 @@ class Pages:
     def __init__(self, load: Callable[[bytes], bytes], max_bytes: int = 16 << 20) -> None:
         self._load = load
         self._room = max_bytes
+        self._rows = 0
+        self._decoded: OrderedDict[bytes, list[Entry]] = OrderedDict()
         self._pages: OrderedDict[bytes, tuple[Page | ChunkPage, int]] = OrderedDict()
 
     def get(self, node: bytes) -> Page:
@@ -33,6 +38,18 @@ class Pages:
         if not isinstance(page, Page):
             raise IntegrityError(f"tree node {node.hex()} is a chunk list where a directory was expected")
         return page
+
+    def entries(self, node: bytes) -> list[Entry]:
+        """All rows of a directory page, decoded once for the many small portions in which a listing is asked for."""
+        rows = self._decoded.get(node)
+        if rows is None:
+            rows = self._decoded[node] = self.get(node).entries()
+            self._rows += len(rows)
+            while self._rows > _MAX_DECODED and len(self._decoded) > 1:
+                self._rows -= len(self._decoded.popitem(last=False)[1])
+        else:
+            self._decoded.move_to_end(node)
+        return rows
 
     def chunks(self, node: bytes) -> ChunkPage:
         """The chunk list page `node`."""
@@ -127,7 +144,7 @@ class Pages:
             if at < position:
                 row += 1
                 at = page.before(row)
-            for entry in page.entries(row):
+            for entry in islice(self.entries(node), row, None):
                 yield at, entry
                 at += entry.positions
 
