@@ -41,10 +41,9 @@ def add(store_path: str) -> dict[str, float]:
 
 
 def _written() -> int:
-    """Return the bytes that this process gave to write calls so far.
+    """Return the bytes that this process handed to write calls so far: all that artfs writes goes through these.
 
-    Not `write_bytes`: a file system with large folios counts a whole folio there for each page of it that is touched.
-    The index is written by calls too, never through a mapping, so nothing is missed.
+    `write_bytes` would be the obvious figure, but a kernel with large folios counts up to 2 MiB for a page of 4 KiB.
     """
     fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(fields["wchar"])

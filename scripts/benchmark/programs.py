@@ -18,6 +18,10 @@ from benchmark.errors import BenchError
 from benchmark.memory import Group
 
 _MARK = "ARTFS_BENCH_RUN"
+_NOT_INHERITED = {
+    "PYTHONDONTWRITEBYTECODE",  # would have artfs compiled anew at every start
+    "ARTFS_STORE",
+}
 _JOIN = 'echo $$ > "$0" && exec "$@"'
 _PATIENCE_SECONDS = 3600  # of one program; the slowest stores 1.5 GB or a million files
 
@@ -29,8 +33,9 @@ class Programs:
         """Keep caches and settings of all programs under `home`."""
         home.mkdir()
         self._token = secrets.token_hex(16)
+        inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         self._environment = {
-            **os.environ,
+            **inherited,
             _MARK: self._token,
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "cache"),
