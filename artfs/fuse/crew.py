@@ -1,0 +1,145 @@
+"""The workers of a mount, as their supervisor sees them: started, replaced, made more and fewer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from artfs.fuse.backoff import Backoff
+from artfs.fuse.process import fork_child, kill
+from artfs.fuse.states import BUSY, FINISHED, READY, RETIRE, States
+
+__all__ = ["Crew", "Death"]
+
+_STUCK_SECONDS: Final = 0.1
+_QUIET_SECONDS: Final = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A worker: whether it was busy after how many requests when last looked at, and since when that is so."""
+
+    slot: int
+    since: float
+    seen: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker ended.
+
+    Attributes:
+        pid: Its process id.
+        status: Its exit status; minus the signal if one killed it.
+        busy: It was answering a request.
+    """
+
+    pid: int
+    status: int
+    busy: bool
+
+    def __str__(self) -> str:
+        how = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with status {self.status}"
+        return f"worker {self.pid} {how}"
+
+
+class Crew:
+    """Keeps as many workers as are wanted, and one more whenever all of them are stuck.
+
+    Args:
+        main: What a worker runs, given its slot; the exit status is what it returns.
+        states: The shared memory, with a slot for each of the workers there may ever be at a time.
+        wanted: How many there are when nothing is slow.
+    """
+
+    def __init__(self, main: Callable[[int], int], states: States, wanted: int) -> None:
+        self._main = main
+        self._states = states
+        self._wanted = wanted
+        self._target = wanted
+        self._workers: dict[int, _Worker] = {}
+        self._backoff = Backoff()
+        self._not_before = 0.0
+        self._last_crowded = 0.0
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of all workers."""
+        return list(self._workers)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a worker waits for requests."""
+        return any(self._states.slot(worker.slot)[READY] for worker in self._workers.values())
+
+    def reap(self, now: float) -> list[Death]:
+        """Wait for those that have ended. Their successors are started by `tick`."""
+        deaths = []
+        for pid, worker in list(self._workers.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if not ended:
+                continue
+            state = self._states.slot(worker.slot)
+            death = Death(pid, os.waitstatus_to_exitcode(status), bool(state[BUSY]))
+            del self._workers[pid]
+            if death.status == 0 and state[RETIRE]:
+                self._target -= 1
+            else:
+                self._not_before = now + self._backoff.delay(now)
+            deaths.append(death)
+        return deaths
+
+    def tick(self, now: float) -> None:
+        """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so."""
+        self._watch(now)
+        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._workers.values())
+        if stuck and len(self._workers) == self._target < self._states.slots:
+            self._target += 1
+            _log.info("all workers are busy with slow requests: there are %d of them now", self._target)
+        self._retire_one(now)
+        while len(self._workers) < self._target and now >= self._not_before:
+            self._start(now)
+
+    def _watch(self, now: float) -> None:
+        """Note who has moved since the last look."""
+        for worker in self._workers.values():
+            state = self._states.slot(worker.slot)
+            seen = state[BUSY], state[FINISHED]
+            if seen != worker.seen:
+                worker.seen, worker.since = seen, now
+        if sum(worker.seen[0] for worker in self._workers.values()) >= self._wanted:
+            self._last_crowded = now
+
+    def _retire_one(self, now: float) -> None:
+        """Have one of the workers above the wanted number end, after a quiet time.
+
+        It ends after its next request: an idle one sleeps in the device's read, and whoever interrupts that may lose a
+        request.
+        """
+        if self._target <= self._wanted or now - self._last_crowded < _QUIET_SECONDS:
+            return
+        states = [self._states.slot(worker.slot) for worker in self._workers.values()]
+        if not any(state[RETIRE] for state in states):
+            states[-1][RETIRE] = 1
+
+    def _start(self, now: float) -> None:
+        slot = min(set(range(self._states.slots)) - {worker.slot for worker in self._workers.values()})
+        self._states.clear(slot)
+        pid = fork_child(lambda: self._main(slot))
+        self._workers[pid] = _Worker(slot, now)
+
+    def end(self, seconds: float) -> None:
+        """Wait for all to end by themselves, as they do when the file system is unmounted; kill those that do not."""
+        deadline = time.monotonic() + seconds
+        while self._workers and time.monotonic() < deadline:
+            self.reap(0.0)
+            time.sleep(0.002)
+        for pid in self._workers:
+            kill(pid)
+        self._workers.clear()

@@ -1,0 +1,111 @@
+"""The log of a mount: whatever its processes write to stderr, in a file that does not grow without bound.
+
+Python's log records, libfuse's complaints and the last words of a crashing interpreter all go there. Workers write into
+a pipe that never blocks them, and the supervisor alone writes the file.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+__all__ = ["LogFile", "LogPipe", "log_to_stderr"]
+
+_LIMIT: Final = 1 << 20
+_KEPT: Final = 3
+_ATOMIC: Final = 4096  # PIPE_BUF: up to so many bytes arrive in one piece
+_LOGGERS: Final = ("artfs", "pyfuse3")
+
+
+class _StderrHandler(logging.Handler):
+    """Writes each record in one piece, cut to what a pipe takes whole; what does not go through is lost."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record).encode(errors="backslashreplace")
+        if len(line) >= _ATOMIC:
+            line = line[: _ATOMIC - 5] + b" ..."
+        try:
+            os.write(2, line + b"\n")
+        except OSError:
+            return
+
+
+def log_to_stderr() -> None:
+    """Have this process's log records and, should it crash, its stack written to stderr."""
+    handler = _StderrHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s [%(process)d] %(message)s"))
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    faulthandler.enable(2)
+
+
+class LogFile:
+    """A file that is put aside when it is full, three times; failures to write are ignored: serving goes on.
+
+    Args:
+        path: Of the file; those put aside get `.1` and so on added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def write(self, data: bytes) -> None:
+        """Append to the file."""
+        try:
+            if self._descriptor < 0:
+                flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+                self._descriptor = os.open(self._path, flags, 0o600)
+            os.write(self._descriptor, data)
+            if os.fstat(self._descriptor).st_size >= _LIMIT:
+                self._put_aside()
+        except OSError:
+            return
+
+    def _put_aside(self) -> None:
+        names = [self._path, *(Path(f"{self._path}.{number}") for number in range(1, _KEPT + 1))]
+        for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
+            if newer.exists():
+                os.replace(newer, older)
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the next write opens it again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class LogPipe:
+    """The pipe from the workers' stderr to the log file. Make it before forking."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def become_stderr(self) -> None:
+        """In a worker: write to it from now on."""
+        os.dup2(self.writer, 2, inheritable=False)
+
+    def drain(self) -> bytes:
+        """In the supervisor: take what has come."""
+        pieces = []
+        while True:
+            try:
+                piece = os.read(self.reader, 1 << 16)
+            except BlockingIOError:
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self.reader)
+        os.close(self.writer)

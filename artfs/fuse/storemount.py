@@ -1,0 +1,49 @@
+"""The mount of a store: which tree is served, and what its workers share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from artfs.chunks.cache import SharedPlainCache
+from artfs.fuse.mountinfo import MountInfo
+from artfs.fuse.options import MountOptions
+from artfs.fuse.serve import Service, serve
+from artfs.store.layout import read_layout
+from artfs.store.store import Store
+from artfs.vfs.view import StoreView
+
+__all__ = ["serve_store"]
+
+
+def serve_store(
+    store: str | os.PathLike[str],
+    mountpoint: str,
+    options: MountOptions,
+    on_ready: Callable[[MountInfo], None],
+    *,
+    verbose: bool,
+) -> None:
+    """Mount a store and serve it until it is unmounted.
+
+    Args:
+        store: The store's directory.
+        mountpoint: A directory that was found to be vacant.
+        options: How to serve it.
+        on_ready: Called when the mount answers.
+        verbose: Copy the log to stderr.
+
+    Raises:
+        ArtfsError: The store cannot be opened or not be mounted.
+    """
+    layout = read_layout(Path(store))
+    cache = SharedPlainCache(options.cache_mib << 20, layout.format.chunker.max_size) if options.cache_mib else None
+    service = Service(
+        store=layout.root,
+        mountpoint=mountpoint,
+        make_tree=lambda: StoreView(Store(layout, cache)),
+        options=options,
+        verbose=verbose,
+    )
+    serve(service, on_ready)

@@ -1,0 +1,204 @@
+"""The supervisor of a mount: a plain process with one thread that forks workers, waits, and unmounts.
+
+It opens no store, runs no event loop and answers no request, so there is nothing in it that a fork could spoil.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Final
+
+from artfs.errors import MountError
+from artfs.fuse.crew import Crew, Death
+from artfs.fuse.device import detach
+from artfs.fuse.logfile import LogPipe
+from artfs.fuse.mountinfo import MountInfo, find_mount
+from artfs.fuse.process import fork_child, kill
+from artfs.fuse.report import decode_error
+from artfs.fuse.states import States
+from artfs.fuse.worker import CANNOT_START
+
+__all__ = ["STOP_SECONDS", "Supervisor"]
+
+STOP_SECONDS: Final = 5.0
+"""How long after a SIGTERM those who still use the mount are served; then their requests fail."""
+
+_TICK_MS: Final = 100
+_START_TICK_MS: Final = 5
+_ANSWER_SECONDS: Final = 20.0
+_DEATHS_AT_START: Final = 5
+
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """Looks after one mount from the first worker to the unmount.
+
+    Args:
+        mount: The mount.
+        session: The device's descriptor; polled, never read.
+        crew: The workers.
+        states: Their shared memory.
+        clone: Each worker has its own clone of the device.
+        signals: Descriptor that tells of signals.
+        log: Pipe of the workers' stderr, and this process's.
+        sink: Takes what comes through it.
+    """
+
+    def __init__(
+        self,
+        mount: MountInfo,
+        session: int,
+        crew: Crew,
+        states: States,
+        *,
+        clone: bool,
+        signals: int,
+        log: LogPipe,
+        sink: Callable[[bytes], None],
+    ) -> None:
+        self._mount = mount
+        self._session = session
+        self._crew = crew
+        self._states = states
+        self._clone = clone
+        self._signals = signals
+        self._log_pipe = log
+        self._sink = sink
+        self._prober = 0
+        self._answers = False
+        self._ends_at = float("inf")
+        self._deaths = 0
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve until the file system is unmounted, by whomever.
+
+        Args:
+            on_ready: Called once, when the mount answers.
+
+        Raises:
+            ArtfsError: The mount never answered, because of this.
+        """
+        started = time.monotonic()
+        try:
+            self._crew.tick(started)
+            while not self._step():
+                if self._answers:
+                    continue
+                if time.monotonic() - started > _ANSWER_SECONDS:
+                    raise MountError(f"the mount does not answer within {_ANSWER_SECONDS:.0f} s: see {self._mount.log}")
+                if self._probed():
+                    self._answers = True
+                    on_ready()
+        finally:
+            self._end()
+
+    def _step(self) -> bool:
+        """Wait for something to happen and deal with it; tell whether the mount has ended."""
+        poll = select.poll()
+        poll.register(self._session, 0)  # POLLERR comes unasked: unmounted, or the connection was aborted
+        poll.register(self._signals, select.POLLIN)
+        poll.register(self._log_pipe.reader, select.POLLIN)
+        events = dict(poll.poll(_TICK_MS if self._answers else _START_TICK_MS))
+        if self._signals in events:
+            self._heed(os.read(self._signals, 64))
+        self._copy_log()
+        now = time.monotonic()
+        for death in self._crew.reap(now):
+            self._note(death)
+        if self._unmounted() or now >= self._ends_at:
+            return True
+        self._crew.tick(now)
+        return False
+
+    def _unmounted(self) -> bool:
+        poll = select.poll()
+        poll.register(self._session, 0)
+        return bool(poll.poll(0))
+
+    def _copy_log(self) -> None:
+        data = self._log_pipe.drain()
+        if data:
+            self._sink(data)
+
+    def _heed(self, numbers: bytes) -> None:
+        if not set(numbers) & {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
+            return
+        now = time.monotonic()
+        if self._ends_at != float("inf"):
+            self._ends_at = now
+            return
+        self._ends_at = now + STOP_SECONDS
+        _log.info("asked to end: unmounting")
+        self._unmount()
+
+    def _unmount(self) -> None:
+        """Take the mount out of the directory tree; the connection ends with its last user."""
+        where = os.fspath(self._mount.mountpoint)
+        found = find_mount(where)
+        if found is None or found.device != self._mount.device:
+            return
+        try:
+            try:
+                detach(where, lazy=False)
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                _log.warning("%s is in use: its users have %.0f s to finish", where, STOP_SECONDS)
+                detach(where, lazy=True)
+        except (OSError, MountError) as error:
+            _log.error("cannot unmount %s: %s", where, error)
+
+    def _note(self, death: Death) -> None:
+        """Deal with the end of a worker."""
+        if death.status == 0:
+            return
+        _log.warning("%s", death)
+        if not self._answers:
+            self._deaths += 1
+            if death.status == CANNOT_START:
+                raise decode_error(self._states.last_words)
+            if self._deaths >= _DEATHS_AT_START:
+                raise MountError(f"{death}, as did those before it: see {self._mount.log}")
+        if death.busy and not self._clone:
+            # Nobody can answer for it: its client would hang, unkillable, until the connection ends.
+            _log.error("it took a request with it that nobody can answer for: unmounting %s", self._mount.mountpoint)
+            self._ends_at = 0.0
+
+    def _probed(self) -> bool:
+        """Ask the mount something, from a process that may hang; tell whether it has answered."""
+        if not self._prober:
+            if self._crew.ready:
+                self._prober = fork_child(self._probe)
+            return False
+        ended, status = os.waitpid(self._prober, os.WNOHANG)
+        if not ended:
+            return False
+        self._prober = 0
+        if status != 0:
+            raise MountError(f"the mount on {self._mount.mountpoint} does not answer: see {self._mount.log}")
+        return True
+
+    def _probe(self) -> int:
+        os.statvfs(self._mount.mountpoint)
+        os.stat(self._mount.mountpoint)
+        return 0
+
+    def _end(self) -> None:
+        """Leave nothing behind: no mount, no process."""
+        if not self._unmounted():
+            self._unmount()
+        if self._prober:
+            kill(self._prober)
+        self._crew.end(STOP_SECONDS if self._unmounted() else 0.0)
+        found = find_mount(os.fspath(self._mount.mountpoint))
+        if found is not None and found.device == self._mount.device:
+            self._unmount()
+        _log.info("no longer mounted on %s", self._mount.mountpoint)
+        self._copy_log()
