@@ -13,16 +13,16 @@ __all__ = ["command"]
 
 
 @artfs_command("init", examples=("artfs init", "artfs init /data/artifacts", "artfs --store /data/artifacts init"))
-@click.argument("store", required=False, metavar="[STORE]", type=click.Path(readable=False))
+@click.argument("directory", required=False, metavar="[STORE]", type=click.Path(readable=False))
 @json_option
 @click.pass_obj
-def command(settings: Settings, store: str | None, as_json: bool) -> None:
+def command(settings: Settings, directory: str | None, as_json: bool) -> None:
     """Make a store in a new or empty directory.
 
     `artfs put` does it too when there is none. A store that is there already stays as it is.
     """
-    if store is not None:
-        settings.store = store
+    if directory is not None:
+        settings.store = directory
     path = settings.store_path
     existed = (path / "format.json").exists()
     with settings.open_store(create=True) as opened:
