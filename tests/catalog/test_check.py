@@ -1,0 +1,100 @@
+"""Every invariant of the index has a check that finds its violation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import msgspec
+import pytest
+
+from artfs.catalog import PackRow, tables
+from artfs.catalog.check import check_index, check_journal
+from artfs.catalog.schema import STATE_KEY, alias_key, pair_key, serial_key
+from artfs.errors import IntegrityError
+from artfs.format.pack import Location
+from tests.support.catalogs import WHO, CatalogPlace, check, log, ref
+
+if TYPE_CHECKING:
+    from artfs.catalog.tables import Txn
+
+R = TypeVar("R", bound=msgspec.Struct)
+ANIMALS = 16
+V0, LATEST, V1, BEST = 17, 18, 19, 20
+
+
+def replace(txn: Txn, table: tables.Table[R], key: bytes, **changes: object) -> None:
+    row = table.get(txn, key)
+    assert row is not None
+    table.put(txn, key, msgspec.structs.replace(row, **changes))
+
+
+def swap(txn: Txn, first: bytes, second: bytes) -> None:
+    a, b = txn.get(first), txn.get(second)
+    assert a is not None
+    assert b is not None
+    txn.put(first, b)
+    txn.put(second, a)
+
+
+Harm: TypeAlias = "Callable[[Txn], object]"
+T = tables
+HARM: dict[str, tuple[str, Harm]] = {
+    "a row under another key": ("C1", lambda t: swap(t, b"v" + pair_key(ANIMALS, 0), b"v" + pair_key(ANIMALS, 1))),
+    "a row that says it is another": ("C1", lambda t: replace(t, T.VERSIONS, pair_key(ANIMALS, 0), index=1)),
+    "a key of no table": ("C1", lambda t: t.put(b"zzz", b"zzz")),
+    "a value too short": ("C1", lambda t: t.put(b"c" + bytes(32), b"x")),
+    "no state": ("C2", lambda t: T.META.delete(t, STATE_KEY)),
+    "a name without its artifact": ("C3", lambda t: T.ARTIFACTS.delete(t, serial_key(ANIMALS))),
+    "an artifact without its name": ("C3", lambda t: T.NAMES.delete(t, b"animals")),
+    "a name of a deleted artifact": ("C3", lambda t: replace(t, T.ARTIFACTS, serial_key(ANIMALS), deleted=True)),
+    "a version beyond the next": ("C4", lambda t: replace(t, T.NAMES, b"animals", next_index=1)),
+    "an alias of nothing": ("C5", lambda t: replace(t, T.ALIASES, alias_key(ANIMALS, "best"), index=7)),
+    "latest not the latest": ("C5", lambda t: replace(t, T.ALIASES, alias_key(ANIMALS, "latest"), index=0)),
+    "no latest": ("C5", lambda t: T.ALIASES.delete(t, alias_key(ANIMALS, "latest"))),
+    "a version not listed": ("C6", lambda t: T.MEMBERS.delete(t, pair_key(ANIMALS, V0))),
+    "something else listed": ("C6", lambda t: T.MEMBERS.put(t, pair_key(ANIMALS, 99), b"")),
+    "a serial that leads nowhere": ("C7", lambda t: T.SERIALS.delete(t, serial_key(BEST))),
+    "a serial that leads elsewhere": ("C7", lambda t: replace(t, T.SERIALS, serial_key(V1), index=0)),
+    "a serial never given out": ("C7", lambda t: replace(t, T.META, STATE_KEY, next_serial=20)),
+    "an index ahead of the journal": ("J8", lambda t: replace(t, T.META, STATE_KEY, seq=9)),
+    "an index of another history": ("J8", lambda t: replace(t, T.META, STATE_KEY, head=bytes(32))),
+    "a chunk in no pack": ("C9", lambda t: T.CHUNKS.put(t, bytes(32), Location(bytes(16), 1, 2, 3, 0))),
+}
+
+
+@pytest.mark.parametrize(("invariant", "harm"), HARM.values(), ids=HARM)
+def test_a_violation_is_found_and_named(place: CatalogPlace, invariant: str, harm: Harm) -> None:
+    with place.open() as catalog:
+        log(catalog)
+        log(catalog, aliases=["best"])
+        assert check(catalog) == []
+        with catalog.view() as view:
+            state = view.state()
+        with catalog.environment.write() as txn:
+            harm(txn)
+        found = {finding.invariant for finding in check_index(catalog.environment)}
+        with suppress(IntegrityError), catalog.view() as view:
+            state = view.state()
+        found |= {finding.invariant for finding in check_journal(catalog.journal, state)}
+    assert invariant in found
+
+
+def test_a_deleted_artifact_with_a_version_in_sight_is_found(place: CatalogPlace) -> None:
+    with place.open() as catalog:
+        log(catalog)
+        catalog.delete_artifact("animals", WHO)
+        assert check(catalog) == []
+        with catalog.environment.write() as txn:
+            replace(txn, T.VERSIONS, pair_key(ANIMALS, 0), deleted=False)
+        assert {finding.invariant for finding in check(catalog)} >= {"C4", "C5", "C6"}
+
+
+def test_a_catalog_in_use_has_no_findings(place: CatalogPlace) -> None:
+    with place.open() as catalog:
+        log(catalog, aliases=["best"])
+        catalog.add_content([(bytes(16), PackRow(1, 9, 1))], [(bytes(32), Location(bytes(16), 1, 2, 3, 0))])
+        log(catalog)
+        catalog.delete_version(ref("animals:v1"), WHO)
+        assert check(catalog) == []
