@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from artfs.errors import IntegrityError, StorageError
 from artfs.format.digest import digest
 from artfs.format.pack import (
     HEAD_SIZE,
     HEADER_SIZE,
     PACK_ID_SIZE,
+    TABLE_IN_INDEX,
     TRAILER_SIZE,
+    Codec,
     FooterEntry,
     Location,
     PackHeader,
@@ -22,6 +26,7 @@ from artfs.format.pack import (
     decode_footer,
     decode_header,
     decode_trailer,
+    indexed_table,
     parse_head,
     record_size,
 )
@@ -76,10 +81,22 @@ class PackFile:
             parse_head(front)
         return head, front[HEAD_SIZE:]
 
+    def with_table(self, entry: FooterEntry) -> FooterEntry:
+        """Return a footer's entry with the block table that a location keeps, unless the record's head is damaged."""
+        where = entry.location
+        if where.codec != Codec.RAW or where.plain_len <= TABLE_IN_INDEX:
+            return entry
+        try:
+            _, table = self.record_at(where.offset)
+        except IntegrityError:
+            return entry  # the chunk can still be read as a whole
+        return FooterEntry(entry.digest, msgspec.structs.replace(where, table=table), entry.kind)
+
     def entry_at(self, pack: bytes, offset: int, end: int) -> FooterEntry:
-        """Return what a footer would say of the record there, which must not reach beyond `end`."""
-        head, _ = self.record_at(offset)
-        location = Location(pack, offset, head.stored_len, head.plain_len, head.codec)
+        """Return where the record there is and what it holds; it must not reach beyond `end`."""
+        head, table = self.record_at(offset)
+        table = indexed_table(head.plain_len, table)
+        location = Location(pack, offset, head.stored_len, head.plain_len, head.codec, table)
         if end_of(location) > end:
             raise IntegrityError("record cut off")
         return FooterEntry(head.digest, location, head.kind)

@@ -38,7 +38,7 @@ class Damage(msgspec.Struct, frozen=True):
 
 
 def read_footer(path: Path) -> list[FooterEntry]:
-    """Return what a pack's footer says it holds.
+    """Return what a pack's footer says it holds, with locations as the pack's writer gave them.
 
     Raises:
         IntegrityError: Header, trailer or footer are not sound, or the file has another pack's name.
@@ -49,7 +49,7 @@ def read_footer(path: Path) -> list[FooterEntry]:
         try:
             if file.header().pack != pack:
                 raise IntegrityError("the pack has another pack's name")
-            return file.footer(pack, file.trailer())
+            return [file.with_table(entry) for entry in file.footer(pack, file.trailer())]
         except IntegrityError as error:
             raise IntegrityError(f"{path}: {error}") from error
 

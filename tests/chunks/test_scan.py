@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from zlib import crc32
 
+import msgspec
 import pytest
 import zstandard
 
@@ -57,13 +58,23 @@ def broken(path: Path) -> list[str]:
 
 @pytest.fixture
 def pack(place: Place) -> tuple[SealedPack, list[Stored]]:
-    return place.store([noise(1001), bytes(20_000), noise(3 * BLOCK_SIZE), noise(777, 2), noise(50, 3)])
+    return place.store([noise(1001), bytes(20_000), noise(5 * BLOCK_SIZE), noise(777, 2), noise(50, 3)])
 
 
 def test_a_scan_of_the_records_finds_what_the_footer_says(pack: tuple[SealedPack, list[Stored]]) -> None:
     sealed, stored = pack
     assert list(scan_records(sealed.path)) == read_footer(sealed.path)
     assert [entry.digest for entry in read_footer(sealed.path)] == [chunk.digest for chunk in stored]
+
+
+def test_a_large_chunk_whose_head_is_damaged_is_still_listed_and_read_as_a_whole(place: Place) -> None:
+    sealed, (chunk, other) = place.store([noise(300_000), noise(300_000, 2)])
+    write_at(sealed.path, chunk.location.offset + 20, b"damage")
+    damaged, sound = read_footer(sealed.path)
+    assert damaged.location == msgspec.structs.replace(chunk.location, table=b"")
+    assert sound.location == other.location
+    with PackReader(place.packs) as reader:
+        assert reader.read(damaged.location, chunk.digest) == chunk.plain
 
 
 def test_without_footer_and_trailer_every_record_is_still_found(pack: tuple[SealedPack, list[Stored]]) -> None:

@@ -67,7 +67,7 @@ def test_what_was_appended_can_be_read_where_append_said(place: Place) -> None:
 
 
 def test_the_footer_lists_the_locations_that_append_returned(place: Place) -> None:
-    sealed, stored = place.store([noise(100), bytes(5000), noise(40_000)])
+    sealed, stored = place.store([noise(100), bytes(5000), noise(40_000), noise(300_000), bytes(300_000)])
     found = [(entry.digest, entry.location, entry.kind) for entry in read_footer(sealed.path)]
     assert found == [(chunk.digest, chunk.location, RecordKind.CHUNK) for chunk in stored]
 
