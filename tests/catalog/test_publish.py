@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from artfs.catalog import Catalog
+from artfs.catalog import Catalog, Environment, Journal, View
 from artfs.catalog.publish import Point
 from artfs.errors import IntegrityError, OutcomeUnknownError, ReadOnlyStoreError, StorageError
 from artfs.format.operations import VersionDeleted
-from tests.support.catalogs import WHO, CatalogPlace, check, log, ref, rows_of, tree
+from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +96,34 @@ def test_what_a_killed_publisher_left_is_applied_by_the_next_one_too(place: Cata
         assert names_of(catalog) == []
         assert log(catalog).version.index == 1
         assert names_of(catalog) == [("animals", 0), ("animals", 1)]
+
+
+def test_what_was_left_in_the_journal_is_written_again_and_synced_before_it_is_applied(
+    place: CatalogPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer may have died before the fsync; and after a failed fsync the kernel holds its pages for clean."""
+    child("kill", str(place.root), Point.WRITTEN.name).communicate(timeout=60)
+    (segment,) = place.segments
+    calls: list[str] = []
+    pwrite, fsync = os.pwrite, os.fsync
+
+    def written(descriptor: int, data: memoryview, offset: int) -> int:
+        assert bytes(data) == segment.read_bytes()[offset:]
+        calls.append(f"write {os.readlink(f'/proc/self/fd/{descriptor}')}")
+        return pwrite(descriptor, data, offset)
+
+    def synced(descriptor: int) -> None:
+        with environment.read() as txn:
+            assert View(txn).state().seq == 0, "applied before it was synced"
+        calls.append(f"sync {os.readlink(f'/proc/self/fd/{descriptor}')}")
+        fsync(descriptor)
+
+    environment = Environment.open(place.index)
+    monkeypatch.setattr(os, "pwrite", written)
+    monkeypatch.setattr(os, "fsync", synced)
+    with Catalog.open(environment, Journal(place.journal), STORE_ID) as catalog:
+        assert names_of(catalog) == [("animals", 0)]
+    assert calls == [f"write {segment}", f"sync {segment}", f"sync {place.journal}"]
 
 
 def test_a_failed_commit_is_no_failed_publication(place: CatalogPlace) -> None:
