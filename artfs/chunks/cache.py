@@ -3,13 +3,13 @@
 Without it every worker decompresses the same chunk for itself: CSV read through four workers was 2.4 times slower than
 through one.
 
-The memory is mapped before the fork and divided into slots; a digest may lie in any of the `_WAYS` slots of its set. No
-lock guards reading, and nothing in a slot is trusted: its block table must hash to the digest that is asked for, and
-each block to its entry of the table. A slot that is torn by a writer, left behind by a killed one, or damaged, is
-merely a miss.
+The memory is mapped before the fork and divided into slots; a chunk may lie in any slot of its set. No lock guards
+reading, and nothing in a slot is trusted: its block table must hash to the digest that is asked for, and each block to
+its entry of the table. A slot that is torn by a writer, left behind by a killed one, or damaged, is merely a miss.
 
-Filling is done by one process at a time per set, so that the others wait for a chunk instead of decompressing it too.
-The lock is a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies.
+A chunk is filled by one process at a time, so that the others wait for it instead of decompressing it too. The lock is
+a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies. It guards nothing else: two
+that fill different chunks may choose the same slot, and what they leave there is a miss for one of them or for both.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ __all__ = ["Fill", "PlainCache", "SharedPlainCache"]
 Fill = Callable[[], tuple[Data, bytes]]
 """Makes the whole plain bytes of a chunk and their block table, both verified."""
 
-_WAYS: Final = 4
+_WAYS: Final = 8  # slots in a set, unless there are fewer or a few left over
+_LOCKS: Final = 4096
 _STAMP: Final = Struct("<Q")  # when a slot was last used, in nanoseconds since boot: the same clock in every process
 _STAMP_AT: Final = DIGEST_SIZE
 _TABLE_AT: Final = 64
@@ -66,7 +67,7 @@ class SharedPlainCache:
     """A cache in anonymous shared memory. Make it before forking; use it in all processes, from one thread each.
 
     Args:
-        budget: Bytes of memory to use at the most; taken from the system as slots are filled. At least four slots.
+        budget: Bytes of memory to use at the most; taken from the system as slots are filled.
         slot_size: The longest chunk that is kept: `max_size` of the store's chunking. Longer ones are passed through.
     """
 
@@ -74,10 +75,12 @@ class SharedPlainCache:
         page = mmap.PAGESIZE
         self._slot_size = slot_size
         self._stride = (_TABLE_AT + table_size(slot_size) + slot_size + page - 1) // page * page
-        self._sets = budget // (self._stride * _WAYS)
-        if self._sets < 1:
-            raise InvalidInputError(f"the cache needs at least {self._stride * _WAYS} bytes, not {budget}")
-        self._memory = mmap.mmap(-1, self._sets * _WAYS * self._stride)
+        slots = budget // self._stride
+        if not slots:
+            raise InvalidInputError(f"the cache needs at least {self._stride} bytes, not {budget}")
+        self._sets = max(1, slots // _WAYS)
+        self._ways = slots // self._sets
+        self._memory = mmap.mmap(-1, self._sets * self._ways * self._stride)
         self._locks = os.memfd_create("artfs-plain-cache-locks", os.MFD_CLOEXEC)
 
     def close(self) -> None:
@@ -90,10 +93,11 @@ class SharedPlainCache:
         if plain_len > self._slot_size:
             return memoryview(fill()[0])[start : start + length]
         number = int.from_bytes(digest[:8], "little") % self._sets
-        slots = [(number * _WAYS + way) * self._stride for way in range(_WAYS)]
+        first = number * self._ways
+        slots = range(first * self._stride, (first + self._ways) * self._stride, self._stride)
         found = self._find(slots, digest, plain_len, start, length)
         if found is None:
-            with self._filling(number):
+            with self._filling(digest):
                 found = self._find(slots, digest, plain_len, start, length)
                 if found is None:
                     plain, table = fill()
@@ -101,7 +105,7 @@ class SharedPlainCache:
                     found = memoryview(plain)[start : start + length]
         return found
 
-    def _find(self, slots: list[int], digest: bytes, plain_len: int, start: int, length: int) -> Data | None:
+    def _find(self, slots: range, digest: bytes, plain_len: int, start: int, length: int) -> Data | None:
         """Return the bytes if one of the slots has them, verified."""
         for slot in slots:
             if self._memory[slot : slot + DIGEST_SIZE] == digest:
@@ -129,10 +133,14 @@ class SharedPlainCache:
             return None
         return blocks if length == end - at else memoryview(blocks)[start - at : start - at + length]
 
-    def _store(self, slots: list[int], digest: bytes, plain: Data, table: bytes) -> None:
-        """Put a chunk into the slot of its set that was used longest ago."""
+    def _store(self, slots: range, digest: bytes, plain: Data, table: bytes) -> None:
+        """Put a chunk into the slot that has a torn copy of it, or else was used longest ago."""
         memory = self._memory
-        slot = min(slots, key=lambda slot: _STAMP.unpack_from(memory, slot + _STAMP_AT)[0])
+
+        def worth(slot: int) -> tuple[bool, int]:
+            return memory[slot : slot + DIGEST_SIZE] != digest, _STAMP.unpack_from(memory, slot + _STAMP_AT)[0]
+
+        slot = min(slots, key=worth)
         memory[slot : slot + DIGEST_SIZE] = _NO_DIGEST
         data_at = slot + _TABLE_AT + len(table)
         memory[slot + _TABLE_AT : data_at] = table
@@ -141,10 +149,11 @@ class SharedPlainCache:
         memory[slot : slot + DIGEST_SIZE] = digest
 
     @contextmanager
-    def _filling(self, number: int) -> Iterator[None]:
-        """Hold the lock of one set."""
-        fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, number)
+    def _filling(self, digest: bytes) -> Iterator[None]:
+        """Hold the lock of one chunk."""
+        at = int.from_bytes(digest[-8:], "little") % _LOCKS
+        fcntl.lockf(self._locks, fcntl.LOCK_EX, 1, at)
         try:
             yield
         finally:
-            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, number)
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, at)

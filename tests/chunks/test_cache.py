@@ -129,9 +129,28 @@ def test_damage_in_one_block_of_a_slot_does_not_hide_the_others(cache: SharedPla
         get(cache, plain, 2 * BLOCK_SIZE, 1, fill=never)
 
 
-def test_a_budget_for_less_than_one_set_is_refused() -> None:
+def test_a_budget_for_less_than_one_slot_is_refused() -> None:
     with pytest.raises(InvalidInputError):
-        SharedPlainCache(4 * SLOT, slot_size=SLOT)
+        SharedPlainCache(SLOT, slot_size=SLOT)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 8, 9, 40])
+def test_a_cache_of_any_size_keeps_what_was_filled_last(slots: int) -> None:
+    cache = SharedPlainCache(slots * (SLOT + (8 << 10)), slot_size=SLOT)
+    for seed in range(50):
+        get(cache, noise(5000, seed))
+        assert get(cache, noise(5000, seed), fill=never) == noise(5000, seed)
+
+
+def test_a_torn_copy_is_replaced_by_the_sound_one(cache: SharedPlainCache) -> None:
+    plains = [noise(5000, seed) for seed in range(4)]
+    for plain in plains:
+        get(cache, plain)
+    torn = plains[3]
+    get(cache, noise(5000, 9), fill=lambda: (torn, b""))
+    get(cache, noise(5000, 9))
+    for plain in (*plains[1:], noise(5000, 9)):
+        assert get(cache, plain, fill=never) == plain
 
 
 def test_a_closed_cache_gives_its_descriptor_back() -> None:
