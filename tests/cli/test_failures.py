@@ -131,6 +131,14 @@ def test_a_missing_source_is_named_and_makes_no_store(artfs: Commands, images: P
     assert not artfs.store.exists()
 
 
+def test_a_directory_that_holds_the_store_is_refused(stored: Commands, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(stored.store)
+    before = store_state(stored.store)
+    for source in (tmp_path, stored.store, tmp_path / "link"):
+        assert "holds the store itself" in stored("put", source, "-n", "animals").failed(5)
+    assert store_state(stored.store) == before
+
+
 def test_an_unreadable_file_is_named(stored: Commands, images: Path) -> None:
     """As an ordinary user meets it: where the tests run as root, without root's right to read everything."""
     (images / "cats/secret").write_text("secret")

@@ -42,6 +42,8 @@ def test_ls_lists_a_version_a_directory_and_a_file(stored: Commands) -> None:
     assert stored.done("ls", "animals:v0").lines == ["best", "cats/", "labels.csv"]
     assert stored.done("ls", "animals:best/cats/").lines == ["tom.png"]
     assert stored.done("ls", "animals:v0/cats/tom.png").lines == ["cats/tom.png"]
+    assert stored.done("ls", "animals:v0/cats", "--json").json[0]["path"] == "cats/tom.png"
+    assert stored.done("ls", "animals:v0/cats/tom.png", "--json").json[0]["path"] == "cats/tom.png"
     assert stored.done("ls", "-R", "animals").lines == ["best", "cats/", "cats/kit.png", "labels.csv"]
 
 
@@ -166,6 +168,13 @@ def test_show_tells_all_of_a_version(stored: Commands) -> None:
         *("ref", "artifact", "version", "type", "aliases", "tags", "description", "metadata", "digest", "size"),
         *("entries", "created", "ttl_seconds", "expires", "logged_by", "source"),
     ]
+
+
+def test_a_description_of_several_lines_is_shown_as_such(stored: Commands) -> None:
+    stored.done("edit", "animals", "--description", "one\n\ntwo")
+    lines = stored.done("show", "animals").lines
+    assert lines[lines.index("description: one") :][1:3] == ["             ", "             two"]
+    assert "one\\n\\ntwo" in stored.done("log", "animals").text
 
 
 def test_diff_says_what_was_added_removed_and_modified(stored: Commands) -> None:

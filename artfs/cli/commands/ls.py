@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -51,12 +50,7 @@ def command(
             with store.catalog.view() as view:
                 _artifacts(view, long, as_json)
             return
-        entries = _entries(store, *ref, recursive=recursive)
-        if as_json:
-            print_documents(entry_document(path, entry) for path, entry in entries)
-            return
-        for path, entry in entries:
-            print_line(_long(path, entry) if long else _short(path, entry))
+        _entries(store, *ref, recursive=recursive, long=long, as_json=as_json)
 
 
 def _artifacts(view: View, long: bool, as_json: bool) -> None:
@@ -84,15 +78,19 @@ def _artifact_row(view: View, artifact: Artifact, long: bool) -> list[str]:
     return row
 
 
-def _entries(store: Store, ref: VersionRef, path: EntryPath, *, recursive: bool) -> Iterator[tuple[bytes, Entry]]:
-    """What is listed, by path: relative to the directory that was asked for, or the file's own."""
+def _entries(store: Store, ref: VersionRef, path: EntryPath, *, recursive: bool, long: bool, as_json: bool) -> None:
+    """List a directory by relative paths, a file by its own; JSON has paths from the version's top."""
     entry = store.entry(store.version(ref), path)
+    above = b"".join(name + b"/" for name in path)
     if entry.kind != Kind.DIRECTORY:
-        yield b"/".join(path), entry
-    elif recursive:
-        yield from store.walk(entry)
+        above, entries = b"", iter([(b"/".join(path), entry)])
     else:
-        yield from ((child.name, child) for child in store.children(entry))
+        entries = store.walk(entry) if recursive else ((child.name, child) for child in store.children(entry))
+    if as_json:
+        print_documents(entry_document(above + name, child) for name, child in entries)
+        return
+    for name, child in entries:
+        print_line(_long(name, child) if long else _short(name, child))
 
 
 def _short(path: bytes, entry: Entry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -72,7 +73,7 @@ def command(
         tags=tags,
         ttl_ns=ttl or None,
     )
-    _check_sources(paths)
+    _check_sources(paths, settings.store_path)
     with (
         terminable(),
         settings.open_store(create=True) as store,
@@ -88,10 +89,12 @@ def command(
         print_result(ref, f"{ref} is stored")
 
 
-def _check_sources(paths: tuple[str, ...]) -> None:
-    """Meet what is missing before a store is made for it."""
+def _check_sources(paths: tuple[str, ...], store: Path) -> None:
+    """Meet what cannot be stored before a store is made for it."""
     for path in paths:
         try:
             os.stat(path)
         except OSError as error:
             raise SourceError(f"cannot read {printable(path)!r}: {error.strerror}; nothing was stored") from error
+        if Path(os.path.realpath(store)).is_relative_to(os.path.realpath(path)):
+            raise SourceError(f"{printable(path)!r} holds the store itself: store what is beside it, or move the store")

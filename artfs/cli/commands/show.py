@@ -40,8 +40,11 @@ def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
         "digest": document["digest"],
     }
     for label, text in lines.items():
+        first, *more = text.splitlines() or [""]
         if text:
-            print_line(f"{label + ':':<13}{printable(text)}")
+            print_line(f"{label + ':':<13}{printable(first)}")
+        for line in more:
+            print_line(f"{'':13}{printable(line)}")
     _print_metadata(version.metadata)
 
 
