@@ -17,6 +17,8 @@ from benchmark.machine import mounts
 from benchmark.memory import Group
 from benchmark.programs import Programs
 
+_PATIENCE_SECONDS = 60  # with a mount or an unmount
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -82,8 +84,8 @@ def mounted(
     """Mount, wait until it answers, and unmount whatever happens; its daemon has ended when this returns."""
     point.mkdir(exist_ok=True)
     try:
-        programs.run(mount, group)
-        end = time.monotonic() + 30
+        programs.run(mount, group, patience=_PATIENCE_SECONDS)
+        end = time.monotonic() + _PATIENCE_SECONDS
         while not os.path.ismount(point):
             if time.monotonic() > end:
                 raise BenchError(f"{mount[0]} mounted nothing at {point}")
@@ -94,9 +96,9 @@ def mounted(
         programs.end_all()
         raise
     try:
-        programs.run(unmount or ["fusermount3", "-u", point])
-        if not programs.wait_until_ended(20):
-            raise BenchError(f"{mount[0]} unmounted {point} but did not end within 20 s")
+        programs.run(unmount or ["fusermount3", "-u", point], patience=_PATIENCE_SECONDS)
+        if not programs.wait_until_ended(_PATIENCE_SECONDS):
+            raise BenchError(f"{mount[0]} unmounted {point} but was still running {_PATIENCE_SECONDS} s later")
     finally:
         detach(point)
         programs.end_all()
