@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
 
 from artfs.catalog import Catalog, PackRow
-from artfs.chunks.writer import EncodedRecord, PackWriter, encode_record
+from artfs.chunks.writer import EncodedRecord, PackWriter, SealedPack, encode_record
 from artfs.format.digest import Data, digest_and_table
 from artfs.format.pack import Location, PackKind, RecordKind
 from artfs.store.layout import Layout
@@ -35,7 +37,6 @@ class ChunkWriter:
         self._writer = PackWriter(session.directory, layout.packs, PackKind.DATA)
         self._claimed: dict[bytes, object] = {}
         self._pending: dict[bytes, Location] = {}
-        self.stored_bytes = 0
 
     def prepare(self, pieces: Sequence[Data]) -> Prepared:
         """Hash pieces, find out which are new, and encode those.
@@ -59,11 +60,10 @@ class ChunkWriter:
         for digest, _length, record in prepared:
             if record is not None:
                 self._pending[digest] = self._writer.append(record)
-                self.stored_bytes += record.size
         if len(self._pending) > _PENDING_CHUNKS:
             self.flush()
         elif sealed := self._writer.take_sealed():
-            self._index([pack.pack for pack in sealed], [(p.pack, PackRow(p.kind, p.size, p.count)) for p in sealed])
+            self._index(sealed)
 
     def written(self) -> None:
         """Hand all that was appended to the kernel: the buffers of its pieces may be used again."""
@@ -71,17 +71,23 @@ class ChunkWriter:
 
     def flush(self) -> None:
         """Make all chunks appended so far durable and known to the index."""
-        sealed = self._writer.finish()
-        self._index([pack.pack for pack in sealed], [(p.pack, PackRow(p.kind, p.size, p.count)) for p in sealed])
+        if self._pending:
+            self._index(self._writer.finish())
 
-    def _index(self, ids: list[bytes], packs: list[tuple[bytes, PackRow]]) -> None:
-        named = set(ids)
+    def _index(self, sealed: Sequence[SealedPack]) -> None:
+        packs = [(pack.pack, PackRow(pack.kind, pack.size, pack.count)) for pack in sealed]
+        named = {pack.pack for pack in sealed}
         ready = {digest: location for digest, location in self._pending.items() if location.pack in named}
         self._catalog.add_content(packs=packs, locations=ready.items())
         for digest in ready:
             del self._pending[digest]
             self._claimed.pop(digest, None)
 
-    def abort(self) -> None:
-        """Drop what is not yet known to the index."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drop what was not flushed."""
         self._writer.abort()

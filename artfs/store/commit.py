@@ -60,16 +60,11 @@ def commit_changes(
     if any(path[:depth] in paths for path in paths for depth in range(1, len(path))):
         raise InvalidInputError("a path and one below it cannot both change: give the directory as one source")
     with WriterSession(layout.tmp) as session:
-        nodes = NodeWriter(layout, catalog, session)
-        chunks = ChunkWriter(layout, catalog, session)
-        try:
+        with ChunkWriter(layout, catalog, session) as chunks:
+            nodes = NodeWriter(layout, catalog, session, chunks)
             edits = {path: _entry(path, source, layout, chunks, nodes) for path, source in paths.items()}
-            chunks.flush()
-        except BaseException:
-            chunks.abort()
-            raise
-        root = edit_tree(base.tree.root, edits, pages, nodes)
-        nodes.flush()
+            root = edit_tree(base.tree.root, edits, pages, nodes)
+            nodes.flush()
         top = SourceDirectory(b"", b"", base.tree.mode, time.time_ns())
         return catalog.create_version(version, tree_of(top, root), who)
 

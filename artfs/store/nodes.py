@@ -6,6 +6,7 @@ from artfs.catalog import Catalog, PackRow
 from artfs.chunks.writer import PackWriter, encode_record
 from artfs.format.digest import digest_and_table
 from artfs.format.pack import PackKind, RecordKind
+from artfs.store.chunkstore import ChunkWriter
 from artfs.store.layout import Layout
 from artfs.store.session import WriterSession
 
@@ -21,12 +22,14 @@ class NodeWriter:
         layout: Of the store.
         catalog: Its index.
         session: Where the unfinished pack is.
+        chunks: Writes the chunks that the nodes name; a node vouches for all below it (C10), so they go first.
     """
 
-    def __init__(self, layout: Layout, catalog: Catalog, session: WriterSession) -> None:
+    def __init__(self, layout: Layout, catalog: Catalog, session: WriterSession, chunks: ChunkWriter) -> None:
         self._layout = layout
         self._catalog = catalog
         self._session = session
+        self._chunks = chunks
         self._pending: dict[bytes, bytes] = {}
         self._bytes = 0
 
@@ -47,7 +50,8 @@ class NodeWriter:
             return view.node(node)
 
     def flush(self) -> None:
-        """Make all nodes added so far durable and known to the index, those that it knows already apart."""
+        """Make all nodes added so far, and the chunks they name, durable and known to the index."""
+        self._chunks.flush()
         with self._catalog.view() as view:
             new = view.missing_nodes(self._pending)
         if new:

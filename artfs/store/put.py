@@ -99,17 +99,12 @@ def put(
     unknown = cache.recall(top)
     progress.total(len(unknown), sum(file.size for file in unknown))
     with WriterSession(layout.tmp) as session:
-        nodes = NodeWriter(layout, catalog, session)
-        if unknown:
-            chunks = ChunkWriter(layout, catalog, session)
-            try:
+        with ChunkWriter(layout, catalog, session) as chunks:
+            nodes = NodeWriter(layout, catalog, session, chunks)
+            if unknown:
                 ingest(unknown, layout.format.chunker, chunks, nodes, progress)
-                chunks.flush()
-            except BaseException:
-                chunks.abort()
-                raise
-        root = build_tree(top, nodes)
-        nodes.flush()
+            root = build_tree(top, nodes)
+            nodes.flush()
         logged = catalog.create_version(version, tree_of(top, root), who, if_changed=if_changed)
     with suppress(ArtfsError):  # the version is there; a full disk only makes the next put slower
         cache.remember(top, unknown)

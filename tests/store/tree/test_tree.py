@@ -136,6 +136,7 @@ def test_an_edit_below_a_directory_that_is_not_there_is_refused() -> None:
             edit_tree(top.node, {(parent, b"x"): _file(b"x")}, Pages(memory.__getitem__), memory)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(0, 3000), st.integers(1, 1000))
 def test_every_byte_of_a_file_is_found_in_its_chunk(count: int, length: int) -> None:
     memory = Memory()
