@@ -34,6 +34,7 @@ __all__ = [
     "parse_ref",
     "parse_tag",
     "printable",
+    "quoted",
     "validate_entry_name",
     "version_index",
 ]
@@ -74,6 +75,11 @@ def printable(text: str | bytes) -> str:
         else c.encode("utf-8", "surrogateescape").decode("latin-1").encode("unicode_escape").decode()
         for c in text
     )
+
+
+def quoted(text: str | bytes) -> str:
+    """Show a name on one line within quotes, as messages have it."""
+    return f"'{printable(text)}'"
 
 
 def parse_artifact_name(text: str) -> ArtifactName:
@@ -221,7 +227,7 @@ def validate_entry_name(name: bytes) -> None:
     """
     if not is_entry_name(name):
         raise InvalidInputError(
-            f"entry name {printable(name)!r} is not allowed: 1 to 255 bytes, no '/', no NUL, not '.' or '..'"
+            f"entry name {quoted(name)} is not allowed: 1 to 255 bytes, no '/', no NUL, not '.' or '..'"
         )
 
 

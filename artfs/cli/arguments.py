@@ -21,7 +21,7 @@ from artfs.names import (
     parse_path_ref,
     parse_ref,
     parse_tag,
-    printable,
+    quoted,
 )
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidInputError(f"text {printable(value)!r} is not UTF-8: write it in UTF-8") from None
+        raise InvalidInputError(f"text {quoted(value)} is not UTF-8: write it in UTF-8") from None
     return value
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from artfs.errors import InvalidInputError, NotFoundError
 from artfs.format.node import Entry, Kind
-from artfs.names import EntryPath, printable
+from artfs.names import EntryPath, printable, quoted
 
 if TYPE_CHECKING:
     from artfs.catalog import Version
@@ -45,7 +45,7 @@ def follow(store: Store, version: Version, path: EntryPath) -> Entry:
             continue
         links += 1
         if links > _MAX_LINKS:
-            raise InvalidInputError(f"{printable(b'/'.join(path))!r} goes through symlinks in circles: name another")
+            raise InvalidInputError(f"{quoted(b'/'.join(path))} goes through symlinks in circles: name another")
         if entry.extra.startswith(b"/"):
             raise _leads_out(path)
         rest += reversed(entry.extra.split(b"/"))
@@ -54,5 +54,5 @@ def follow(store: Store, version: Version, path: EntryPath) -> Entry:
 
 def _leads_out(path: EntryPath) -> InvalidInputError:
     return InvalidInputError(
-        f"{printable(b'/'.join(path))!r} leads out of the version through a symlink: look with `artfs ls -l`"
+        f"{quoted(b'/'.join(path))} leads out of the version through a symlink: look with `artfs ls -l`"
     )

@@ -16,7 +16,7 @@ from artfs.chunks.growing import pack_path
 from artfs.errors import StorageError
 from artfs.format.node import Entry, Kind
 from artfs.format.pack import Location, record_size
-from artfs.names import printable
+from artfs.names import quoted
 
 if TYPE_CHECKING:
     from artfs.store import Progress, Store
@@ -153,7 +153,7 @@ def _read_file(path: bytes) -> int:
             while count := os.readv(file.fileno(), buffer):
                 size += count
     except OSError as error:
-        raise StorageError.of(error, f"reading {printable(path)!r}") from error
+        raise StorageError.of(error, f"reading {quoted(path)}") from error
     return size
 
 

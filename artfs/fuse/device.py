@@ -78,7 +78,9 @@ def _attach_as_root(mountpoint: str, source: str, *, allow_other: bool) -> int:
 
 def _attach_as_user(mountpoint: str, source: str, *, allow_other: bool) -> int:
     if not os.access(_DEVICE, os.R_OK | os.W_OK):
-        raise MountError(f"{_DEVICE} is closed to you: have root run `chmod 666 {_DEVICE}` (udev does), or do it as root")
+        raise MountError(
+            f"{_DEVICE} is closed to you: have root run `chmod 666 {_DEVICE}` (udev does), or do it as root"
+        )
     escaped = source.replace("\\", "\\\\").replace(",", "\\,")
     options = f"ro,nosuid,nodev,default_permissions,subtype=artfs,fsname={escaped}"
     if allow_other:
@@ -127,7 +129,11 @@ def _fusermount(*arguments: str, descriptor: int | None = None) -> subprocess.Co
 def _complaint(result: subprocess.CompletedProcess[bytes]) -> str:
     """What fusermount3 had to say, without its name."""
     lines = result.stderr.decode(errors="replace").strip().splitlines()
-    return lines[-1].partition("fusermount3: ")[2] or lines[-1] if lines else f"fusermount3 ended with status {result.returncode}"
+    return (
+        lines[-1].partition("fusermount3: ")[2] or lines[-1]
+        if lines
+        else f"fusermount3 ended with status {result.returncode}"
+    )
 
 
 def detach(mountpoint: str, *, lazy: bool) -> None:

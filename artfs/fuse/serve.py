@@ -44,6 +44,7 @@ class Service:
         make_tree: Opens what is shown; called in each worker, after the fork.
         options: How to serve it.
         verbose: Copy the log to stderr.
+        share: Have workers share the device's descriptor, as they must where it cannot be cloned.
     """
 
     store: Path
@@ -51,6 +52,7 @@ class Service:
     make_tree: Callable[[], FileTree]
     options: MountOptions
     verbose: bool = False
+    share: bool = False
 
 
 def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
@@ -72,7 +74,7 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         _logging(service, mount) as (log, sink),
     ):
         handlers = _shake_hands(session)
-        clone = can_clone(session)
+        clone = not service.share and can_clone(session)
         states = States(options.max_workers)
         setup = WorkerSetup(session, handlers, service.make_tree, states, log, clone, options.spin_ns)
         crew = Crew(lambda slot: run_worker(setup, slot), states, options.worker_count)

@@ -20,7 +20,7 @@ from pathlib import Path
 from artfs.errors import StorageError, UnsafeTargetError
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
-from artfs.names import printable
+from artfs.names import quoted
 from artfs.store.ingest import Progress, Quiet
 from artfs.store.store import Store
 
@@ -83,7 +83,7 @@ def extract(
                 job.single(entry)
                 job.one(top, entry._replace(name=name), b"")
     except OSError as error:
-        raise StorageError.of(error, f"writing {printable(error.filename or target)!r}") from error
+        raise StorageError.of(error, f"writing {quoted(error.filename or target)}") from error
     return job.done
 
 
@@ -121,7 +121,7 @@ class _Extraction:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.extra))
         if entry.extra.startswith(b"/") or target == b".." or target.startswith(b"../"):
             raise UnsafeTargetError(
-                f"symlink {printable(path)!r} leads outside to {printable(entry.extra)!r}: "
+                f"symlink {quoted(path)} leads outside to {quoted(entry.extra)}: "
                 "nothing was written; allow it with --allow-escaping-links"
             )
 
@@ -156,7 +156,7 @@ class _Extraction:
         elif entry.kind == Kind.FILE:
             write, same = self._write_file, self._same_file
         else:
-            raise UnsafeTargetError(f"{printable(path + entry.name)!r} is a reference, which cannot be written out")
+            raise UnsafeTargetError(f"{quoted(path + entry.name)} is a reference, which cannot be written out")
         if same(here, entry):
             self.done.kept += 1
         else:
@@ -235,4 +235,4 @@ def _same_link(here: int, entry: Entry) -> bool:
 
 
 def _in_the_way(path: bytes, what: str) -> UnsafeTargetError:
-    return UnsafeTargetError(f"{what} is in the way at {printable(path)!r}: move it, or write to another destination")
+    return UnsafeTargetError(f"{what} is in the way at {quoted(path)}: move it, or write to another destination")

@@ -21,7 +21,7 @@ from artfs.chunks.chunker import Chunker, ChunkParams, cut_stream
 from artfs.errors import SourceChangedError
 from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
-from artfs.names import printable
+from artfs.names import quoted
 from artfs.store.chunkstore import ChunkWriter, Prepared
 from artfs.store.source import SourceFile, identity, source_error
 from artfs.store.tree.build import NodeSink, build_content
@@ -274,7 +274,7 @@ def _open(file: SourceFile) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise SourceChangedError(f"{printable(file.path)!r} is no longer a file: repeat when nothing changes it")
+        raise SourceChangedError(f"{quoted(file.path)} is no longer a file: repeat when nothing changes it")
     file.look(status)
     return descriptor
 
@@ -285,4 +285,4 @@ def _unchanged(file: SourceFile, descriptor: int, read: int) -> None:
 
 
 def _changed(file: SourceFile) -> SourceChangedError:
-    return SourceChangedError(f"{printable(file.path)!r} changed while it was read: repeat when nothing writes to it")
+    return SourceChangedError(f"{quoted(file.path)} changed while it was read: repeat when nothing writes to it")

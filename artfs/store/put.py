@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion
-from artfs.errors import ArtfsError, InvalidInputError
+from artfs.errors import ArtfsError, InvalidInputError, SourceError
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
-from artfs.names import RESERVED_NAME, printable
+from artfs.names import RESERVED_NAME, quoted
 from artfs.store.chunkstore import ChunkWriter
 from artfs.store.ingest import Progress, ingest
 from artfs.store.layout import Layout
@@ -23,16 +23,20 @@ from artfs.store.tree.build import NodeSink, as_directory, build_directory
 __all__ = ["build_tree", "gather", "put", "tree_of"]
 
 
-def gather(paths: Sequence[bytes]) -> SourceDirectory:
+def gather(paths: Sequence[bytes], store: bytes) -> SourceDirectory:
     """Look at what is to be stored.
 
     Args:
         paths: One directory, whose contents become the artifact's; or files and directories, which go in by name.
+        store: The store's directory, which cannot be stored in itself.
 
     Raises:
         SourceError: Something cannot be read.
         InvalidInputError: Two paths have the same name, or one has none.
     """
+    for path in paths:
+        if os.path.commonpath((os.path.realpath(path), os.path.realpath(store))) == os.path.realpath(path):
+            raise SourceError(f"{quoted(path)} holds the store itself: store what is beside it, or move the store")
     if len(paths) == 1 and os.path.isdir(paths[0]):
         top = scan(os.path.realpath(paths[0]))
         for kind in (top.directories, top.files, top.links):
@@ -44,7 +48,7 @@ def gather(paths: Sequence[bytes]) -> SourceDirectory:
         name = os.path.basename(os.path.abspath(path))
         if not name or name in seen:
             raise InvalidInputError(
-                f"{printable(path)!r} needs a name of its own in the artifact: store its parent, or one by one"
+                f"{quoted(path)} needs a name of its own in the artifact: store its parent, or one by one"
             )
         seen.add(name)
         _refuse_reserved([name])
@@ -95,7 +99,7 @@ def put(
         StorageError: The store cannot be written; nothing was published.
     """
     cache = StatCache(catalog)
-    top = gather(paths)
+    top = gather(paths, os.fsencode(layout.root))
     unknown = cache.recall(top)
     progress.total(len(unknown), sum(file.size for file in unknown))
     with WriterSession(layout.tmp) as session:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from artfs.errors import InvalidInputError, SourceError, UnsupportedFileError
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
-from artfs.names import MAX_PATH_BYTES, printable, validate_entry_name
+from artfs.names import MAX_PATH_BYTES, quoted, validate_entry_name
 
 __all__ = ["SourceDirectory", "SourceFile", "scan", "source_error"]
 
@@ -101,7 +101,7 @@ class SourceDirectory:
 
 def source_error(error: OSError, path: bytes) -> SourceError:
     """Say which source could not be read, and why."""
-    return SourceError(f"cannot read {printable(path)!r}: {error.strerror or error}; nothing was stored")
+    return SourceError(f"cannot read {quoted(path)}: {error.strerror or error}; nothing was stored")
 
 
 def scan(path: bytes, name: bytes = b"", prefix: int = 0) -> SourceDirectory:
@@ -137,9 +137,7 @@ def _scan_one(directory: SourceDirectory, depth: int) -> None:
             children = sorted((child.name, child) for child in found)
         for name, child in children:
             if depth + len(name) > MAX_PATH_BYTES:
-                raise InvalidInputError(
-                    f"{printable(child.path)!r} is too deep: paths have at most {MAX_PATH_BYTES} bytes"
-                )
+                raise InvalidInputError(f"{quoted(child.path)} is too deep: paths have at most {MAX_PATH_BYTES} bytes")
             status = child.stat(follow_symlinks=False)
             add(directory, name, child.path, status)
     except OSError as error:
@@ -168,6 +166,6 @@ def add(directory: SourceDirectory, name: bytes, path: bytes, status: os.stat_re
         )
     else:
         raise UnsupportedFileError(
-            f"{printable(path)!r} is {_UNSUPPORTED.get(kind, 'of an unknown kind')}, which an artifact cannot hold: "
+            f"{quoted(path)} is {_UNSUPPORTED.get(kind, 'of an unknown kind')}, which an artifact cannot hold: "
             "remove it or store another directory; nothing was stored"
         )

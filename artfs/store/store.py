@@ -14,7 +14,7 @@ from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.node import Entry, Kind
 from artfs.format.pack import Location
-from artfs.names import EntryPath, VersionRef, printable
+from artfs.names import EntryPath, VersionRef, quoted
 from artfs.store.commit import Source, commit_changes
 from artfs.store.content import ContentReader
 from artfs.store.ingest import Progress, Quiet
@@ -106,7 +106,7 @@ class Store:
         for depth, name in enumerate(path):
             found = self.pages.find(entry.node, name) if entry.kind == Kind.DIRECTORY else None
             if found is None:
-                raise NotFoundError(f"no {printable(b'/'.join(path[: depth + 1]))!r} in the version: see `artfs ls`")
+                raise NotFoundError(f"no {quoted(b'/'.join(path[: depth + 1]))} in the version: see `artfs ls`")
             entry = found[0]
         return entry
 

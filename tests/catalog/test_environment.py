@@ -180,6 +180,18 @@ def test_a_flipped_bit_in_a_value_is_a_read_error_and_names_the_row(place: Catal
         assert check(catalog) == []
 
 
+def test_a_row_that_comes_up_under_another_key_is_a_read_error(place: CatalogPlace) -> None:
+    stored(place)
+    one, other = (b"c" + digest(b"chunk %d" % number) for number in (1, 2))
+    with place.open() as catalog:
+        with catalog.environment.write() as txn:
+            value = txn.get(other)
+            assert value is not None
+            txn.put(one, value)
+        with catalog.view() as view, pytest.raises(IntegrityError, match=one[1:].hex()):
+            view.location(one[1:])
+
+
 def test_a_damaged_node_is_a_read_error_and_can_be_stored_again(place: CatalogPlace) -> None:
     stored(place)
     node = b"node 5" * 50

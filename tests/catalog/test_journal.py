@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from artfs.catalog import Catalog, journal
 from artfs.catalog.journal import Position
 from artfs.errors import IntegrityError
-from artfs.format.journal import SEGMENT_HEADER_SIZE, encode_record, parse_record
+from artfs.format.journal import (
+    SEGMENT_HEADER_SIZE,
+    decode_segment_header,
+    encode_record,
+    encode_segment_header,
+    parse_record,
+)
 from tests.support.catalogs import STORE_ID, CatalogPlace, check, log
 
 
@@ -172,6 +178,24 @@ def test_records_of_another_place_in_the_chain_are_found(place: CatalogPlace) ->
     with place.open() as catalog:
         (finding,) = check(catalog)
     assert "does not follow the one before" in finding.message
+
+
+@pytest.mark.usefixtures("small_segments")
+@pytest.mark.parametrize("wrong", ["first seq", "previous hash"])
+def test_a_header_of_another_place_in_the_chain_is_found(place: CatalogPlace, wrong: str) -> None:
+    fill(place, 12)
+    second = place.segments[1]
+    raw = second.read_bytes()
+    header = decode_segment_header(raw)
+    other = (
+        encode_segment_header(header.first_seq + 1, header.previous)
+        if wrong == "first seq"
+        else encode_segment_header(header.first_seq, bytes(32))
+    )
+    second.write_bytes(other + raw[SEGMENT_HEADER_SIZE:])
+    with place.open() as catalog:
+        (finding,) = check(catalog)
+    assert "journal segment does not follow the one before" in finding.message
 
 
 @pytest.mark.usefixtures("small_segments")

@@ -9,7 +9,7 @@ import click
 from artfs.cli.command import command as artfs_command
 from artfs.cli.output import print_line, write
 from artfs.errors import NotFoundError
-from artfs.names import printable
+from artfs.names import quoted
 
 __all__ = ["command"]
 
@@ -40,5 +40,5 @@ def command(ctx: click.Context, topic: str | None) -> None:
     root = ctx.find_root()
     described = cli.get_command(root, topic)
     if described is None:
-        raise NotFoundError(f"no page and no command is called {printable(topic)!r}: `artfs help` lists the pages")
+        raise NotFoundError(f"no page and no command is called {quoted(topic)}: `artfs help` lists the pages")
     print_line(described.get_help(click.Context(described, info_name=topic, parent=root)))

@@ -16,7 +16,7 @@ from artfs.cli.output import json_option, print_document, print_result
 from artfs.cli.progress import progress_bar
 from artfs.cli.settings import Settings
 from artfs.errors import SourceError
-from artfs.names import Alias, ArtifactName, ArtifactType, Tag, printable
+from artfs.names import Alias, ArtifactName, ArtifactType, Tag, quoted
 
 __all__ = ["command"]
 
@@ -95,6 +95,6 @@ def _check_sources(paths: tuple[str, ...], store: Path) -> None:
         try:
             os.stat(path)
         except OSError as error:
-            raise SourceError(f"cannot read {printable(path)!r}: {error.strerror}; nothing was stored") from error
+            raise SourceError(f"cannot read {quoted(path)}: {error.strerror}; nothing was stored") from error
         if Path(os.path.realpath(store)).is_relative_to(os.path.realpath(path)):
-            raise SourceError(f"{printable(path)!r} holds the store itself: store what is beside it, or move the store")
+            raise SourceError(f"{quoted(path)} holds the store itself: store what is beside it, or move the store")

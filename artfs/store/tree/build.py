@@ -13,7 +13,7 @@ from artfs.errors import NotFoundError
 from artfs.format.chunklist import Piece, encode_chunk_page
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind, encode_page
-from artfs.names import printable
+from artfs.names import quoted
 from artfs.store.tree.pages import Pages
 from artfs.store.tree.paging import cut_before, cut_pieces, cut_rows, heap_bytes
 
@@ -208,7 +208,7 @@ def edit_tree(node: bytes, changes: Mapping[tuple[bytes, ...], Change], pages: P
             found = pages.find(node, name)
             parent = found[0] if found else None
         if parent is None or parent.kind != Kind.DIRECTORY:
-            raise NotFoundError(f"directory {printable(name)!r} does not exist in the version: add it first")
+            raise NotFoundError(f"directory {quoted(name)} does not exist in the version: add it first")
         here[name] = as_directory(parent, edit_tree(parent.node, inner, pages, sink))
     return edit_directory(node, here, pages, sink)
 
