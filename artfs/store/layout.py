@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from artfs.errors import IntegrityError, StorageError, StoreError, StoreFormatEr
 __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_layout"]
 
 FORMAT_VERSION = 1
+_DRAFT = ".format.json.new"
 _DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "tmp", "logs")
 
 
@@ -66,8 +71,15 @@ class Layout:
         return self.root / "logs"
 
 
-def create_layout(root: Path) -> Layout:
+def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
     """Make a store in a new or empty directory, or finish one whose making was interrupted; an existing one is kept.
+
+    Of several processes at it, one makes the store while the others wait; `format.json` comes last, so whoever sees it
+    sees a whole store.
+
+    Args:
+        root: The store's directory.
+        make_index: Makes the empty index of the new store.
 
     Raises:
         StoreError: The directory holds something else.
@@ -75,17 +87,10 @@ def create_layout(root: Path) -> Layout:
     """
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if (root / "format.json").exists():
-            return read_layout(root)
-        foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found"} - set(_leftovers(root)))
-        if foreign:
-            raise StoreError(
-                f"{root} is not an artfs store and holds other files ({foreign[0]!r}): choose a new or empty directory"
-            )
-        os.chmod(root, 0o700)
-        for name in _DIRECTORIES:
-            (root / name).mkdir(exist_ok=True, mode=0o700)
-        _write_format(root)
+        with _locked(root) as directory:
+            if not (root / "format.json").exists():
+                _make(root, make_index)
+                os.fsync(directory)
     except FileExistsError as error:
         raise StoreError(f"{error.filename or root} is not a directory: choose another place for the store") from error
     except OSError as error:
@@ -93,33 +98,44 @@ def create_layout(root: Path) -> Layout:
     return read_layout(root)
 
 
-def _leftovers(root: Path) -> list[str]:
-    return [name for name in os.listdir(root) if name.startswith(".format.json.")]
+@contextmanager
+def _locked(directory: Path) -> Iterator[int]:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _write_format(root: Path) -> None:
-    """Publish `format.json` whole and last, once: of two processes at it, the first wins."""
-    text = json.dumps(
-        {"artfs": "store", "version": FORMAT_VERSION, "id": secrets.token_hex(16), "chunker": asdict(ChunkParams())},
-        indent=2,
-    )
-    draft = root / f".format.json.{secrets.token_hex(4)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w") as file:
-        file.write(text + "\n")
+def _make(root: Path, make_index: Callable[[Layout], None]) -> None:
+    foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found", _DRAFT})
+    if foreign:
+        raise StoreError(
+            f"{root} is not an artfs store and holds other files ({foreign[0]!r}): choose a new or empty directory"
+        )
+    os.chmod(root, 0o700)
+    for name in _DIRECTORIES:
+        (root / name).mkdir(exist_ok=True, mode=0o700)
+    shutil.rmtree(root / "index")  # of a making that was interrupted: no store ever used it
+    (root / "index").mkdir(mode=0o700)
+    layout = Layout(root, StoreFormat(FORMAT_VERSION, secrets.token_hex(16), ChunkParams()))
+    make_index(layout)
+    with open(root / _DRAFT, "w") as file:
+        file.write(_format_text(layout.format))
         file.flush()
         os.fsync(file.fileno())
-    try:
-        os.link(draft, root / "format.json")
-    except FileExistsError:
-        pass  # another process made the store at the same moment: theirs counts
-    finally:
-        draft.unlink()
-    directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    os.rename(root / _DRAFT, root / "format.json")
+
+
+def _format_text(format_: StoreFormat) -> str:
+    values = {
+        "artfs": "store",
+        "version": format_.version,
+        "id": format_.store_id,
+        "chunker": asdict(format_.chunker),
+    }
+    return json.dumps(values, indent=2) + "\n"
 
 
 def read_layout(root: Path) -> Layout:

@@ -39,7 +39,7 @@ def open_store(path: str | os.PathLike[str], *, create: bool = False) -> Store:
         IntegrityError: The store is damaged.
     """
     root = Path(os.path.abspath(path))
-    return Store(create_layout(root) if create else read_layout(root))
+    return Store(create_layout(root, _create_catalog) if create else read_layout(root))
 
 
 class Store:
@@ -198,10 +198,12 @@ def root_entry(version: Version) -> Entry:
 
 
 def _open_catalog(layout: Layout) -> Catalog:
+    if not Environment.exists(layout.index):
+        raise IntegrityError(f"the index of {layout.root} is missing: make it again with `artfs fsck --repair`")
     store_id = bytes.fromhex(layout.format.store_id)
-    journal = Journal(layout.journal)
-    if Environment.exists(layout.index):
-        return Catalog.open(Environment.open(layout.index), journal, store_id)
-    if any(layout.journal.iterdir()):
-        raise IntegrityError(f"the index of {layout.root} is missing: rebuild it with `artfs fsck --repair`")
-    return Catalog.create(Environment.open(layout.index, create=True), journal, store_id)
+    return Catalog.open(Environment.open(layout.index), Journal(layout.journal), store_id)
+
+
+def _create_catalog(layout: Layout) -> None:
+    environment = Environment.open(layout.index, create=True)
+    Catalog.create(environment, Journal(layout.journal), bytes.fromhex(layout.format.store_id)).close()

@@ -75,7 +75,7 @@ def test_an_unchanged_directory_is_not_read_again(store: Store, tmp_path: Path) 
     (source / "a").write_bytes(b"a" * 1000)
     _age(source)
     first = _put(store, source)
-    reads = []
+    reads: list[tuple[int, int]] = []
 
     class Watch(Quiet):
         def total(self, files: int, size: int) -> None:
@@ -145,7 +145,7 @@ def test_a_file_that_grows_while_it_is_read_is_never_stored_half(store: Store, t
     source = tmp_path / "source"
     source.mkdir()
     (source / "log").write_bytes(b"x" * (40 << 20))
-    grown = []
+    grown: list[int] = []
 
     class Grow(Quiet):
         """Appends to the file as soon as the first of its buffers is written."""
