@@ -89,7 +89,7 @@ def unmount(mountpoint: str | os.PathLike[str], *, lazy: bool = False) -> None:
 
 
 def _open_lock(mount: MountInfo) -> int | None:
-    """Open the file that the mount's processes hold locked; None if there is none, or it is not to be seen."""
+    """Open the file that the mount's daemon holds locked; None if there is none, or it is not to be seen."""
     try:
         return os.open(lock_path(mount), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -97,11 +97,11 @@ def _open_lock(mount: MountInfo) -> int | None:
 
 
 def _wait_for(lock: int, mount: MountInfo) -> None:
-    """Wait until the lock is let go of: until the last process of the mount has ended."""
+    """Wait until the lock is let go of: until the daemon has ended, which it does after all its workers."""
     deadline = time.monotonic() + _GONE_SECONDS
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise MountError(f"unmounted, but its daemon does not end: see {mount.log}") from None

@@ -43,7 +43,7 @@ class MountInfo:
 
 
 def lock_path(mount: MountInfo) -> Path:
-    """The file that the daemon of a mount and all its workers hold locked, with the daemon's process id in it."""
+    """The file that a mount's daemon holds locked (lockf: it alone, not its workers), with its process id in it."""
     return mount.log.with_suffix(".pid")
 
 
@@ -53,7 +53,7 @@ def _holder(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         text = os.read(descriptor, 32).strip()
         return int(text) if text.isdigit() else None

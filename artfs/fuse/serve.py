@@ -137,7 +137,7 @@ def _logging(service: Service, mount: MountInfo) -> Iterator[tuple[LogPipe, Call
 def _declared(mount: MountInfo) -> Iterator[None]:
     """Hold the file locked that says who serves the mount; without one (a read-only store) `unmount` does not wait.
 
-    The descriptor stays open on purpose: the lock ends with this process and all its workers, and not a moment before.
+    The descriptor stays open on purpose: the lock ends with this process, and not a moment before.
     """
     path = lock_path(mount)
     try:
@@ -145,7 +145,7 @@ def _declared(mount: MountInfo) -> Iterator[None]:
     except OSError:
         yield
         return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    fcntl.lockf(descriptor, fcntl.LOCK_EX)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     try:

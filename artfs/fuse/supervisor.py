@@ -150,7 +150,7 @@ class Supervisor:
             except OSError as error:
                 if error.errno != errno.EBUSY:
                     raise
-                _log.warning("%s is in use: its users have %.0f s to finish", where, STOP_SECONDS)
+                _log.warning("%s is in use: it is taken out of the tree, and ends with its users", where)
                 detach(where, lazy=True)
         except (OSError, MountError) as error:
             _log.error("cannot unmount %s: %s", where, error)

@@ -1,0 +1,220 @@
+"""The processes of a mount: killed, stuck, asked to end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from artfs.fuse.supervisor import STOP_SECONDS
+from tests.fuse.conftest import Serve
+from tests.support.fuse_server import content
+from tests.support.memorytree import FUNCTION_SIZE
+from tests.support.mounts import Load, Served, is_alive, is_mounted, wait_until
+
+
+def stop_under_signal(served: Served, number: int) -> float:
+    """Send a signal; give the seconds until the supervisor has ended with status 0, leaving nothing behind."""
+    workers = served.workers()
+    started = time.monotonic()
+    served.signal(number)
+    assert served.wait() == 0
+    seconds = time.monotonic() - started
+    assert not is_mounted(served.mountpoint)
+    assert not any(is_alive(worker) for worker in workers)
+    assert list((served.directory / "logs").glob("*.pid")) == []
+    return seconds
+
+
+def kill_one(served: Served) -> None:
+    """Kill a worker, and wait until there are as many as before; fail if that takes a second."""
+    before = served.workers()
+    os.kill(before[0], signal.SIGKILL)
+    wait_until(lambda: len(served.workers()) == len(before) and before[0] not in served.workers(), 1.0)
+
+
+def test_a_killed_worker_takes_no_request_of_another_with_it_and_is_replaced_within_a_second(serve: Serve) -> None:
+    served = serve(workers=4)
+    load = Load(served.many, 4)
+    kills = 8
+    for _ in range(kills):
+        kill_one(served)
+    requests, failures = load.stop()
+    assert requests > 100
+    # What a worker was answering when it was killed fails, and with this error: its clone of the device was closed.
+    assert len(failures) <= kills
+    assert set(failures) <= {os.strerror(errno.ECONNABORTED)}
+    assert served.log().count("was killed by signal 9") == kills
+
+
+def test_a_request_that_kills_its_worker_fails_alone(serve: Serve) -> None:
+    served = serve(workers=2)
+    for _ in range(3):
+        with pytest.raises(OSError, match=r"connection abort") as caught:
+            (served.mountpoint / "die").read_bytes()
+        assert caught.value.errno == errno.ECONNABORTED
+        assert (served.many / "9").read_bytes() == content(9)
+    wait_until(lambda: len(served.workers()) == 2)
+
+
+def test_all_workers_killed_at_once_are_replaced_and_nothing_is_lost(serve: Serve) -> None:
+    served = serve(workers=3)
+    before = served.workers()
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(worker) for worker in before))
+    assert (served.many / "10").read_bytes() == content(10)
+    wait_until(lambda: len(served.workers()) == 3, 1.0)
+    assert not set(served.workers()) & set(before)
+
+
+def test_workers_die_with_their_supervisor(serve: Serve) -> None:
+    served = serve(workers=3)
+    workers = served.workers()
+    served.signal(signal.SIGKILL)
+    served.wait()
+    wait_until(lambda: not any(is_alive(worker) for worker in workers), 1.0)
+    with pytest.raises(OSError, match=r"not connected") as caught:
+        os.statvfs(served.mountpoint)
+    assert caught.value.errno == errno.ENOTCONN
+
+
+def test_a_quick_request_is_answered_while_all_workers_are_stuck(serve: Serve, served_directory: Path) -> None:
+    served = serve(workers=2, max_workers=8)
+    with ThreadPoolExecutor(5) as pool:
+        try:
+            stuck = [pool.submit((served.mountpoint / "gates" / str(number)).read_bytes) for number in range(5)]
+            wait_until(lambda: len(served.workers()) == 6)  # two, and one more whenever all of them were stuck
+            started = time.monotonic()
+            assert (served.many / "11").read_bytes() == content(11)
+            assert time.monotonic() - started < 1.0
+            assert not any(future.done() for future in stuck)
+        finally:
+            (served_directory / "gate").touch()
+        assert [future.result() for future in stuck] == [b"g" * FUNCTION_SIZE] * 5
+    assert "there are 6 of them now" in served.log()
+
+
+def test_there_are_never_more_workers_than_allowed(serve: Serve, served_directory: Path) -> None:
+    served = serve(workers=1, max_workers=3)
+    with ThreadPoolExecutor(4) as pool:
+        try:
+            stuck = [pool.submit((served.mountpoint / "gates" / str(number)).read_bytes) for number in range(4)]
+            wait_until(lambda: len(served.workers()) == 3)
+            for _ in range(100):
+                assert len(served.workers()) <= 3
+                time.sleep(0.005)
+        finally:
+            (served_directory / "gate").touch()
+        assert [future.result() for future in stuck] == [b"g" * FUNCTION_SIZE] * 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_unmounts(serve: Serve, number: int) -> None:
+    served = serve(workers=2)
+    assert stop_under_signal(served, number) < 2.0
+
+
+def test_a_mount_in_use_ends_soon_after_its_last_user(serve: Serve) -> None:
+    served = serve(workers=2)
+    with open(served.many / "12", "rb") as file:
+        served.signal(signal.SIGTERM)
+        wait_until(lambda: not is_mounted(served.mountpoint))
+        assert file.read() == content(12)  # those who have it open are served on
+    assert served.wait(2.0) == 0
+    assert "is in use" in served.log()
+
+
+def test_a_mount_that_stays_in_use_ends_within_the_stated_bound(serve: Serve) -> None:
+    served = serve(workers=2)
+    file = os.open(served.many / "13", os.O_RDONLY)
+    assert stop_under_signal(served, signal.SIGTERM) < STOP_SECONDS + 2.0
+    with pytest.raises(OSError, match=r"not connected"):
+        os.read(file, 1)
+    with pytest.raises(OSError, match=r"not connected"):
+        os.close(file)
+
+
+def test_a_stuck_request_does_not_hold_up_the_end(serve: Serve) -> None:
+    served = serve(workers=1, max_workers=1)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit((served.mountpoint / "gate").read_bytes)
+        wait_until(lambda: not stuck.done() and len(served.workers()) == 1)
+        assert stop_under_signal(served, signal.SIGTERM) < STOP_SECONDS + 2.0
+        assert isinstance(stuck.exception(), OSError)
+
+
+def test_an_unmount_from_outside_ends_it(serve: Serve) -> None:
+    served = serve(workers=2)
+    workers = served.workers()
+    command = ["umount"] if os.geteuid() == 0 else ["fusermount3", "-u"]
+    subprocess.run([*command, served.mountpoint], check=True)
+    assert served.wait(2.0) == 0
+    assert not any(is_alive(worker) for worker in workers)
+    assert "no longer mounted" in served.log()
+
+
+def test_a_tree_that_cannot_be_opened_is_reported_and_not_mounted(serve: Serve, served_directory: Path) -> None:
+    (served_directory / "refuse").touch()
+    served = serve(workers=2)
+    assert served.said == "IntegrityError: the index is damaged: rebuild it"
+    assert served.wait() == 7
+    assert not is_mounted(served.mountpoint)
+
+
+def test_workers_that_crash_from_the_start_are_reported_and_not_mounted(serve: Serve, served_directory: Path) -> None:
+    (served_directory / "crash").touch()
+    served = serve(workers=2)
+    assert served.said.startswith("MountError: worker ")
+    assert "was killed by signal 9" in served.said
+    assert served.wait() == 9
+    assert not is_mounted(served.mountpoint)
+
+
+def test_sharing_the_device_serves_as_well(serve: Serve) -> None:
+    served = serve("share", workers=3)
+    load = Load(served.many, 3)
+    assert (served.many / "14").read_bytes() == content(14)
+    requests, failures = load.stop()
+    assert requests > 100
+    assert failures == []
+    assert "sharing the device" in served.log()
+
+
+def test_sharing_the_device_an_idle_worker_is_replaced(serve: Serve) -> None:
+    served = serve("share", workers=2)
+    kill_one(served)
+    assert (served.many / "15").read_bytes() == content(15)
+
+
+def test_sharing_the_device_a_request_lost_with_its_worker_does_not_hang(serve: Serve) -> None:
+    served = serve("share", workers=2)
+    with pytest.raises(OSError, match=r"connection abort|not connected"):
+        (served.mountpoint / "die").read_bytes()
+    assert served.wait() == 0
+    assert not is_mounted(served.mountpoint)
+    assert "nobody can answer for" in served.log()
+
+
+def test_two_mounts_serve_at_once(tmp_path: Path) -> None:
+    both = []
+    for name in ("one", "two"):
+        directory, mountpoint = tmp_path / name, tmp_path / f"mnt-{name}"
+        directory.mkdir()
+        mountpoint.mkdir()
+        both.append(Served(directory, mountpoint, workers=1))
+    first, second = both
+    try:
+        assert (first.said, second.said) == ("ready", "ready")
+        assert (first.many / "16").read_bytes() == (second.many / "16").read_bytes() == content(16)
+        stop_under_signal(first, signal.SIGTERM)
+        assert (second.many / "17").read_bytes() == content(17)
+    finally:
+        first.stop()
+        second.stop()
