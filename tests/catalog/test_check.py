@@ -11,7 +11,7 @@ import pytest
 
 from artfs.catalog import PackRow, tables
 from artfs.catalog.check import check_index, check_journal
-from artfs.catalog.schema import STATE_KEY, alias_key, pair_key, serial_key
+from artfs.catalog.schema import STATE_KEY, SerialRow, alias_key, pair_key, serial_key
 from artfs.errors import IntegrityError
 from artfs.format.pack import Location
 from tests.support.catalogs import WHO, CatalogPlace, check, log, ref
@@ -57,6 +57,7 @@ HARM: dict[str, tuple[str, Harm]] = {
     "something else listed": ("C6", lambda t: T.MEMBERS.put(t, pair_key(ANIMALS, 99), b"")),
     "a serial that leads nowhere": ("C7", lambda t: T.SERIALS.delete(t, serial_key(BEST))),
     "a serial that leads elsewhere": ("C7", lambda t: replace(t, T.SERIALS, serial_key(V1), index=0)),
+    "a serial that nothing bears": ("C7", lambda t: T.SERIALS.put(t, serial_key(15), SerialRow(3, ANIMALS, alias="x"))),
     "a serial never given out": ("C7", lambda t: replace(t, T.META, STATE_KEY, next_serial=20)),
     "an index ahead of the journal": ("J8", lambda t: replace(t, T.META, STATE_KEY, seq=9)),
     "an index of another history": ("J8", lambda t: replace(t, T.META, STATE_KEY, head=bytes(32))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -233,6 +234,30 @@ def test_a_large_value_taken_back_does_not_make_the_index_look_cut_off(place: Ca
         assert place.data.stat().st_size > before + 900_000
     with place.open() as catalog:
         assert log(catalog).version.index == 0
+
+
+def test_who_finds_the_index_too_short_waits_for_the_writer_that_is_about_to_lengthen_it(place: CatalogPlace) -> None:
+    stored(place)
+    sound = place.data.read_bytes()
+    directory = os.open(place.index, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    os.truncate(place.data, len(sound) - 4096)
+    opener = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.catalog_child", "look", str(place.root)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not any("->" in line and f" {opener.pid} " in line for line in _locks()):
+        assert opener.poll() is None, "it did not wait"
+    place.data.write_bytes(sound)
+    os.close(directory)
+    out, _err = opener.communicate(timeout=60)
+    assert "open" not in json.loads(out)
+
+
+def _locks() -> list[str]:
+    return Path("/proc/locks").read_text(encoding="ascii").splitlines()
 
 
 def test_an_index_made_again_meanwhile_takes_no_more_from_those_who_have_the_old_one(place: CatalogPlace) -> None:

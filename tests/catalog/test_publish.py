@@ -16,7 +16,21 @@ import pytest
 from artfs.catalog import Catalog, Environment, Journal, View
 from artfs.catalog.publish import Point
 from artfs.errors import IntegrityError, OutcomeUnknownError, ReadOnlyStoreError, StorageError
-from artfs.format.operations import VersionDeleted
+from artfs.format.operations import (
+    AliasRemoved,
+    AliasSet,
+    ArtifactCreated,
+    ArtifactDeleted,
+    ArtifactEdited,
+    ArtifactRenamed,
+    ArtifactUndeleted,
+    Op,
+    VersionCreated,
+    VersionDeleted,
+    VersionEdited,
+    VersionFields,
+    VersionUndeleted,
+)
 from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
 
 ROOT = Path(__file__).parents[2]
@@ -226,14 +240,55 @@ def test_a_reader_is_served_when_the_disk_is_too_full_to_catch_up(
         assert names_of(catalog) == [("animals", 0), ("animals", 1)]
 
 
-def test_operations_that_do_not_fit_the_catalog_are_refused_before_anything_is_written(place: CatalogPlace) -> None:
+FIELDS = VersionFields()
+MISFITS: dict[str, Op] = {
+    "a serial out of turn": ArtifactCreated(99, "plants", "dataset", 1),
+    "a serial given out before": ArtifactCreated(16, "plants", "dataset", 1),
+    "a name that is taken": ArtifactCreated(20, "animals", "dataset", 1),
+    "an index left out": VersionCreated(20, 16, 3, tree("cat"), 1, FIELDS),
+    "an index used before": VersionCreated(20, 16, 1, tree("cat"), 1, FIELDS),
+    "a version of nothing": VersionCreated(20, 17, 0, tree("cat"), 1, FIELDS),
+    "a version of a deleted artifact": VersionCreated(20, 99, 0, tree("cat"), 1, FIELDS),
+    "deleting a version that is not there": VersionDeleted(16, 7),
+    "deleting a version twice": VersionDeleted(16, 0),
+    "bringing back what is not deleted": VersionUndeleted(16, 1),
+    "bringing back an artifact that is not deleted": ArtifactUndeleted(16, "animals"),
+    "editing a version that is not there": VersionEdited(16, 7, FIELDS, FIELDS),
+    "describing what is not there": ArtifactEdited(17, "", ""),
+    "an alias of a deleted version": AliasSet(20, 16, "best", 0, None),
+    "an alias with another serial": AliasSet(20, 16, "latest", 1, 1),
+    "an alias that was elsewhere": AliasSet(18, 16, "latest", 1, 0),
+    "an alias that was not there": AliasSet(20, 16, "best", 1, 1),
+    "removing an alias that is elsewhere": AliasRemoved(18, 16, "latest", 0),
+    "removing an alias that is not there": AliasRemoved(20, 16, "best", 1),
+    "renaming from another's name": ArtifactRenamed(16, "beasts", "plants"),
+    "deleting by another's name": ArtifactDeleted(16, "plants"),
+}
+
+
+@pytest.mark.parametrize("op", MISFITS.values(), ids=MISFITS)
+def test_an_operation_that_does_not_fit_the_catalog_is_refused_before_anything_is_written(
+    place: CatalogPlace, op: Op
+) -> None:
     with place.open() as catalog:
         log(catalog)
-        with pytest.raises(IntegrityError, match="does not fit"):
-            catalog.publish(lambda _view: [VersionDeleted(16, 7)], WHO)
-        assert len(list(catalog.history())) == 1
-        assert catalog.publish(lambda view: [VersionDeleted(view.by_serial(16).serial, 0)], WHO) == 2  # type: ignore[union-attr]
+        log(catalog)
+        catalog.delete_version(ref("animals:v0"), WHO)
+        before = rows_of(catalog.environment)
+        with pytest.raises(IntegrityError, match="journal record 4 does not fit"):
+            catalog.publish(lambda _view: [op], WHO)
+        assert rows_of(catalog.environment) == before
+        assert len(list(catalog.history())) == 3
+
+
+def test_operations_of_ones_own_making_are_published_together(place: CatalogPlace) -> None:
+    with place.open() as catalog:
+        log(catalog)
+        log(catalog)
+        ops: list[Op] = [AliasSet(20, 16, "best", 0, None), AliasSet(21, 16, "good", 1, None)]
+        assert catalog.publish(lambda view: ops if view.state().next_serial == 20 else [], WHO) == 3
         assert catalog.publish(lambda _view: [], WHO) == 0
+        assert check(catalog) == []
 
 
 def test_an_interrupt_between_write_and_fsync_loses_nothing(place: CatalogPlace) -> None:

@@ -104,6 +104,13 @@ def test_zeros_before_another_record_are_damage() -> None:
         parse_record(bytes(1024) + record, 0)
 
 
+def test_an_unwritten_sector_before_another_record_is_damage() -> None:
+    record, own = encode_record(7, PREVIOUS, b"x" * 2000)
+    following, _own = encode_record(8, own, b"body")
+    with pytest.raises(IntegrityError):
+        parse_record(record[:1024] + bytes(512) + record[1536:] + following, 0)
+
+
 def test_a_hostile_length_is_damage_and_no_torn_record() -> None:
     record, _own = encode_record(8, PREVIOUS, b"body")
     with pytest.raises(IntegrityError):
