@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from artfs.catalog import plans
+from artfs.catalog import plans, tables
 from artfs.catalog.content import Batch, add_content
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
 from artfs.catalog.plans import NewVersion, Plan, Target, VersionEdit
 from artfs.catalog.publish import Probe, Publisher
 from artfs.catalog.rebuild import write_first_state
-from artfs.catalog.schema import SCHEMA, Artifact, PackRow, Version
+from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Version
 from artfs.catalog.view import View
 from artfs.errors import IntegrityError, StorageError
 from artfs.format.operations import Entry, Op, Tree, decode_entry
@@ -118,6 +118,10 @@ class Catalog:
         Raises:
             IntegrityError: Index and journal do not fit together, or are not this store's, or are damaged.
         """
+        with environment.read() as txn:
+            begun = tables.META.get(txn, STATE_KEY) is not None
+        if not begun and not journal.segments():
+            return cls.create(environment, journal, store_id)  # whoever made the store was killed before this
         with environment.read() as txn:
             state = View(txn).state()
         if state.schema != SCHEMA:

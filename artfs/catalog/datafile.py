@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check_data_file", "sized_commit"]
 
-_META: Final = struct.Struct(
-    "<10xH4x IIQQ I92x QQ"
-)  # flags | magic, version, address, map size | page size | last, txnid
+# Flags of the page | magic, version, address, map size | page size | last page, transaction.
+_META: Final = struct.Struct("<10xH4x IIQQ I92x QQ")
 _FLAG_META: Final = 8
 _MAGIC: Final = 0xBEEFC0DE
 _VERSION: Final = 1

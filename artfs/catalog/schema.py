@@ -13,7 +13,7 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     l aliases    artifact serial, alias       AliasRow
     e members    parent serial, own serial    nothing: what a directory of the mount lists, in the order of readdir
     s serials    serial                       SerialRow: what bears it
-    c chunks     digest                       Location (33 bytes, `format.pack`)
+    c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
     x statcache  16 bytes                     the store layer's business

@@ -275,6 +275,8 @@ def test_an_index_of_another_store_or_of_none_is_refused(place: CatalogPlace, tm
     journal = Journal(place.journal)
     with Environment.open(place.index) as index, pytest.raises(IntegrityError, match="belongs to another store"):
         Catalog.open(index, journal, b"another store id")
+    with place.open() as catalog:
+        log(catalog)
     with Environment.open(tmp_path / "fresh", create=True) as index, pytest.raises(IntegrityError, match="never fini"):
         Catalog.open(index, journal, STORE_ID)
 
@@ -287,6 +289,15 @@ def test_an_empty_index_is_not_begun_under_a_journal_that_has_records(place: Cat
             Catalog.create(environment, Journal(place.journal), STORE_ID)
         with environment.read() as txn, pytest.raises(IntegrityError):
             View(txn).state()
+
+
+def test_a_catalog_whose_maker_was_killed_half_way_is_begun_by_the_next_opener(tmp_path: Path) -> None:
+    place = CatalogPlace(tmp_path)
+    place.journal.mkdir()
+    Environment.open(place.index, create=True).close()
+    with place.open() as catalog:
+        assert log(catalog).version.index == 0
+        assert check(catalog) == []
 
 
 def test_who_comes_second_to_create_a_catalog_opens_it(place: CatalogPlace) -> None:
