@@ -140,6 +140,5 @@ class Crew:
         while self._workers and time.monotonic() < deadline:
             self.reap(0.0)
             time.sleep(0.002)
-        for pid in self._workers:
-            kill(pid)
+        kill(self._workers)
         self._workers.clear()

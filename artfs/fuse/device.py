@@ -1,8 +1,7 @@
 """The FUSE device: mounting, unmounting and cloning it. Errors are lines that say what to do.
 
 root mounts by mount(2); others are given the device's descriptor by fusermount3, which is setuid root. (libfuse would
-do both, and tell of an error on stderr only; and it does not get as far as fusermount3 where users cannot open the
-device themselves.)
+do both, and tell of an error on stderr only.)
 """
 
 from __future__ import annotations
@@ -21,12 +20,14 @@ from typing import Final
 from artfs.errors import MountError
 from artfs.fuse import syscalls
 
-__all__ = ["TYPE", "attach", "can_clone", "clone_into", "detach"]
+__all__ = ["DEVICE", "TYPE", "attach", "can_clone", "clone_into", "detach"]
 
 TYPE: Final = "fuse.artfs"
 """The file system type that the mount table shows."""
 
-_DEVICE: Final = "/dev/fuse"
+DEVICE: Final = "/dev/fuse"
+"""Where the requests of all FUSE file systems come from."""
+
 _CLONE: Final = 0x8004E500  # FUSE_DEV_IOC_CLONE of <linux/fuse.h>
 _FUSERMOUNT_SECONDS: Final = 20.0
 _NO_DEVICE: Final = (
@@ -35,27 +36,30 @@ _NO_DEVICE: Final = (
 )
 
 
-def attach(mountpoint: str, source: str, *, allow_other: bool) -> int:
+def attach(mountpoint: str, source: str, *, allow_other: bool, path: str = DEVICE) -> int:
     """Mount, and give the descriptor through which the kernel's requests come.
 
     Args:
         mountpoint: An existing directory, absolute.
         source: What the mount table shows as its source.
         allow_other: Let other users in.
+        path: The FUSE device.
 
     Raises:
         MountError: It cannot be mounted.
     """
-    if not os.path.exists(_DEVICE):
+    if not os.path.exists(path):
         raise MountError(_NO_DEVICE)
     if os.geteuid() == 0:
-        return _attach_as_root(mountpoint, source, allow_other=allow_other)
+        return _attach_as_root(path, mountpoint, source, allow_other=allow_other)
+    if not os.access(path, os.R_OK | os.W_OK):  # fusermount3 opens it too, with the user's own rights
+        raise MountError(f"{path} is closed to you: have root run `chmod 666 {path}` (udev does), or do it as root")
     return _attach_as_user(mountpoint, source, allow_other=allow_other)
 
 
-def _attach_as_root(mountpoint: str, source: str, *, allow_other: bool) -> int:
+def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: bool) -> int:
     try:
-        device = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+        device = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
         raise MountError(_NO_DEVICE) from error
     try:
@@ -77,10 +81,6 @@ def _attach_as_root(mountpoint: str, source: str, *, allow_other: bool) -> int:
 
 
 def _attach_as_user(mountpoint: str, source: str, *, allow_other: bool) -> int:
-    if not os.access(_DEVICE, os.R_OK | os.W_OK):
-        raise MountError(
-            f"{_DEVICE} is closed to you: have root run `chmod 666 {_DEVICE}` (udev does), or do it as root"
-        )
     escaped = source.replace("\\", "\\\\").replace(",", "\\,")
     options = f"ro,nosuid,nodev,default_permissions,subtype=artfs,fsname={escaped}"
     if allow_other:
@@ -107,7 +107,7 @@ def _receive_descriptor(channel: socket.socket) -> int:
 
 def _fusermount(*arguments: str, descriptor: int | None = None) -> subprocess.CompletedProcess[bytes]:
     """Run fusermount3; it finds the descriptor to answer through in its environment."""
-    program = shutil.which("fusermount3") or shutil.which("fusermount3", path="/usr/bin:/bin:/usr/local/bin")
+    program = shutil.which("fusermount3")
     if program is None:
         raise MountError("there is no fusermount3: install the package fuse3, or do it as root")
     command = [program, *arguments]
@@ -164,7 +164,7 @@ def clone_into(device: int) -> None:
     Raises:
         OSError: This user cannot open the device, or the kernel has no clones.
     """
-    clone = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    clone = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.ioctl(clone, _CLONE, device.to_bytes(4, sys.byteorder))
         os.dup2(clone, device, inheritable=False)

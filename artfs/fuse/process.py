@@ -6,7 +6,8 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,6 +16,7 @@ from artfs.fuse import syscalls
 __all__ = ["fork_child", "kill", "signals_by_descriptor"]
 
 _HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+_KILL_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -53,10 +55,15 @@ def _run_child(main: Callable[[], int], parent: int) -> int:
         return 1
 
 
-def kill(child: int) -> None:
-    """Kill a child that was not waited for, and wait for it."""
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+def kill(children: Collection[int]) -> None:
+    """Kill children that were not waited for, and wait for them; not for long, since the kernel may hold one fast."""
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    deadline = time.monotonic() + _KILL_SECONDS
+    left = set(children)
+    while left and time.monotonic() < deadline:
+        left = {child for child in left if os.waitpid(child, os.WNOHANG)[0] == 0}
+        time.sleep(0.001)
 
 
 def _tell(writer: int, number: int) -> None:

@@ -194,9 +194,9 @@ class Supervisor:
         """Leave nothing behind: no mount, no process."""
         if not self._unmounted():
             self._unmount()
-        if self._prober:
-            kill(self._prober)
         self._crew.end(STOP_SECONDS if self._unmounted() else 0.0)
+        if self._prober:
+            kill([self._prober])
         found = find_mount(os.fspath(self._mount.mountpoint))
         if found is not None and found.device == self._mount.device:
             self._unmount()

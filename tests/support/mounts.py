@@ -14,9 +14,21 @@ from typing import Any, TypeVar
 
 from artfs.fuse.mountinfo import find_mount
 
-__all__ = ["ROOT", "Load", "Served", "children", "is_mounted", "run_python", "wait_until"]
+__all__ = [
+    "NOBODY",
+    "ROOT",
+    "Load",
+    "Served",
+    "as_user",
+    "children",
+    "is_alive",
+    "is_mounted",
+    "run_python",
+    "wait_until",
+]
 
 ROOT = Path(__file__).parents[2]
+NOBODY = 65534
 _T = TypeVar("_T")
 
 
@@ -154,3 +166,25 @@ class Load:
             requests += result["requests"]
             failures += result["failures"]
         return requests, failures
+
+
+def as_user(*command: object, device: bool = True) -> list[str]:
+    """The command line that runs a command as an ordinary user: as this one, or else as `nobody`.
+
+    Args:
+        command: What to run.
+        device: Have a /dev/fuse that users may open, as udev makes it; for `nobody` that takes a mount namespace.
+    """
+    words = [os.fspath(word) if isinstance(word, Path) else str(word) for word in command]
+    if os.geteuid() != 0:
+        return words
+    # The interpreter or the checkout may lie where root alone may look, as in /root.
+    reader = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    attempt = [*user, "env", sys.executable, "-c", "import pyfuse3"]
+    readable = subprocess.run(attempt, capture_output=True, check=False).returncode == 0
+    command_line = [*user, *([] if readable else reader), "env", "PYTHONDONTWRITEBYTECODE=1", *words]
+    if not device or os.stat("/dev/fuse").st_mode & 0o006 == 0o006:
+        return command_line
+    script = 'd=$(mktemp -d); mknod -m 666 $d/fuse c 10 229; mount --bind $d/fuse /dev/fuse; rm -r $d; exec "$@"'
+    return ["unshare", "--mount", "--propagation=private", "bash", "-ec", script, "bash", *command_line]
