@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 
 from artfs.catalog import AliasRow, Artifact, Version
 from artfs.errors import IntegrityError, InvalidInputError, NotFoundError
@@ -27,7 +28,8 @@ from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
 
 __all__ = ["StoreView"]
 
-_ENTRIES_HELD = 2048
+_ENTRIES_HELD = 4096
+_ROWS_AT_A_TIME = 64  # as many as one answer to the kernel holds, more or less
 
 
 class StoreView:
@@ -42,7 +44,7 @@ class StoreView:
         self._catalog = store.catalog
         self._pages = store.pages
         self._version = lru_cache(_ENTRIES_HELD)(self._find_version)
-        self._entry = lru_cache(_ENTRIES_HELD)(self._find_entry)
+        self._entries: dict[int, Entry] = {}
 
     def _find_version(self, serial: int) -> Version | None:
         """The version of a serial, None if it is an artifact's or alias's (an unknown serial is not remembered)."""
@@ -52,8 +54,18 @@ class StoreView:
             raise NotFoundError("no such inode")
         return found if isinstance(found, Version) else None
 
-    def _find_entry(self, ino: int) -> Entry:
+    def _entry(self, ino: int) -> Entry:
         """The entry of an inode inside a version."""
+        return self._entries.get(ino) or self._remember(ino, self._find_entry(ino))
+
+    def _remember(self, ino: int, entry: Entry) -> Entry:
+        """Hold an entry: what is looked up is read next. Starting over is cheaper than knowing the oldest."""
+        if len(self._entries) >= _ENTRIES_HELD:
+            self._entries.clear()
+        self._entries[ino] = entry
+        return entry
+
+    def _find_entry(self, ino: int) -> Entry:
         version = self._version(serial_of(ino))
         if version is None:
             raise NotFoundError("no such inode")
@@ -108,7 +120,8 @@ class StoreView:
         found = self._pages.find(directory.node, name) if directory.kind == Kind.DIRECTORY else None
         if found is None:
             return None
-        return attr_of_entry(found[0], parent + 1 + found[1])
+        ino = parent + 1 + found[1]
+        return attr_of_entry(self._remember(ino, found[0]), ino)
 
     def _lookup_artifact(self, name: bytes) -> Attr | None:
         try:
@@ -161,10 +174,14 @@ class StoreView:
             yield entry.name, attr_of_entry(entry, ino + 1 + position), position + entry.positions
 
     def _list_rows(self, parent: int, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
-        with self._catalog.view() as view:
-            rows = list(view.members(parent, offset))
-        for row in rows:
-            yield row.name.encode(), self._attr_of_row(row), row.serial
+        while True:
+            with self._catalog.view() as view:
+                rows = list(islice(view.members(parent, offset), _ROWS_AT_A_TIME))
+            for row in rows:
+                yield row.name.encode(), self._attr_of_row(row), row.serial
+            if len(rows) < _ROWS_AT_A_TIME:
+                return
+            offset = rows[-1].serial
 
     def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from a file, verified; shorter than `size` only at its end.
