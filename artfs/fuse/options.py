@@ -17,13 +17,13 @@ class MountOptions:
     """How a mount is to be served.
 
     Attributes:
-        workers: Processes that answer requests, each one at a time. None: by the number of cores.
+        workers: Processes that answer requests, each one at a time. None: as many as there are cores, 4 to 8.
         max_workers: So many at the most, when all of them are busy with slow requests.
         allow_other: Let other users in (an ordinary user needs `user_allow_other` in /etc/fuse.conf for it).
         spin_us: Microseconds that a worker polls for the next request before it sleeps: quicker answers to a single
             client, at the price of processor time. None: off where cores are scarce.
-        readahead_kib: How far the kernel reads ahead of a sequential reader. Only root can set it; for others, and with
-            None, it stays as the kernel has it.
+        readahead_kib: How far the kernel reads ahead of a sequential reader; 0 leaves it as the kernel has it (128 KiB),
+            as it also stays where root does not mount. Twice that was a tenth to a quarter quicker, more was not.
         cache_mib: Memory for decompressed chunks, shared by all workers; 0 for none.
     """
 
@@ -31,7 +31,7 @@ class MountOptions:
     max_workers: int = 32
     allow_other: bool = False
     spin_us: int | None = None
-    readahead_kib: int | None = None
+    readahead_kib: int = 256
     cache_mib: int = 64
 
     def __post_init__(self) -> None:
@@ -39,13 +39,13 @@ class MountOptions:
             raise InvalidInputError(f"{self.workers} workers: choose from 1 to {self.max_workers}")
         if not 1 <= self.max_workers <= 1000:
             raise InvalidInputError(f"at most {self.max_workers} workers: choose from 1 to 1000")
-        if min(self.spin_us or 0, self.readahead_kib or 0, self.cache_mib) < 0:
+        if min(self.spin_us or 0, self.readahead_kib, self.cache_mib) < 0:
             raise InvalidInputError("a mount's times and sizes are not negative")
 
     @property
     def worker_count(self) -> int:
         """Workers to start with."""
-        return self.workers or min(max(2, _cores()), 8, self.max_workers)
+        return self.workers or min(max(4, _cores()), 8, self.max_workers)
 
     @property
     def spin_ns(self) -> int:

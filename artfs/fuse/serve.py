@@ -93,7 +93,7 @@ def _mounted(service: Service) -> Iterator[tuple[MountInfo, int]]:
         mount = find_mount(service.mountpoint)
         if mount is None:
             raise MountError(f"{service.mountpoint} was unmounted while it was being mounted")
-        if options.readahead_kib is not None:
+        if options.readahead_kib:
             with contextlib.suppress(OSError):
                 Path(f"/sys/class/bdi/{mount.device}/read_ahead_kb").write_text(str(options.readahead_kib))
         try:

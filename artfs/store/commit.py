@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion, Version
 from artfs.errors import InvalidInputError
@@ -14,19 +13,17 @@ from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
 from artfs.names import EntryPath, parse_entry_path
 from artfs.store.chunkstore import ChunkWriter
-from artfs.store.ingest import Quiet, ingest
+from artfs.store.ingest import ingest
 from artfs.store.layout import Layout
 from artfs.store.nodes import NodeWriter
+from artfs.store.progress import Quiet
 from artfs.store.put import build_tree, tree_of
 from artfs.store.session import WriterSession
-from artfs.store.source import SourceDirectory, add, scan, source_error
+from artfs.store.source import Source, SourceDirectory, add, scan, source_error
 from artfs.store.tree.build import Change, as_directory, build_content, edit_tree
 from artfs.store.tree.pages import Pages
 
-__all__ = ["Source", "commit_changes"]
-
-Source = Path | bytes
-"""What to put at a path: a local file or directory, or the bytes of a file."""
+__all__ = ["commit_changes"]
 
 _MODE = 0o644
 

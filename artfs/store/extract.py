@@ -21,7 +21,7 @@ from artfs.errors import StorageError, UnsafeTargetError
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
 from artfs.names import quoted
-from artfs.store.ingest import Progress, Quiet
+from artfs.store.progress import Progress, Quiet
 from artfs.store.store import Store
 
 __all__ = ["Extracted", "extract"]

@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from mmap import mmap
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from artfs.chunks.chunker import Chunker, ChunkParams, cut_stream
 from artfs.errors import SourceChangedError
@@ -23,36 +22,17 @@ from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
 from artfs.names import quoted
 from artfs.store.chunkstore import ChunkWriter, Prepared
+from artfs.store.progress import Progress
 from artfs.store.source import SourceFile, identity, source_error
 from artfs.store.tree.build import NodeSink, build_content
 
-__all__ = ["Progress", "Quiet", "ingest"]
+__all__ = ["ingest"]
 
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 128
 _BUFFER_BYTES = 8 << 20
 _BUFFERS = 4
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-
-
-class Progress(Protocol):
-    """Is told how a long operation goes on; called from one thread at a time."""
-
-    def total(self, files: int, size: int) -> None:
-        """There are `files` files with `size` bytes to do."""
-
-    def advance(self, files: int, size: int) -> None:
-        """That many more are done."""
-
-
-class Quiet:
-    """Progress that nobody watches."""
-
-    def total(self, files: int, size: int) -> None:
-        """Ignore it."""
-
-    def advance(self, files: int, size: int) -> None:
-        """Ignore it."""
 
 
 @dataclass(slots=True)

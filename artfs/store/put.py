@@ -12,9 +12,10 @@ from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
 from artfs.names import RESERVED_NAME, quoted
 from artfs.store.chunkstore import ChunkWriter
-from artfs.store.ingest import Progress, ingest
+from artfs.store.ingest import ingest
 from artfs.store.layout import Layout
 from artfs.store.nodes import NodeWriter
+from artfs.store.progress import Progress
 from artfs.store.session import WriterSession
 from artfs.store.source import SourceDirectory, add, scan, source_error
 from artfs.store.statcache import StatCache

@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from artfs.errors import InvalidInputError, SourceError, UnsupportedFileError
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
 from artfs.names import MAX_PATH_BYTES, quoted, validate_entry_name
 
-__all__ = ["SourceDirectory", "SourceFile", "scan", "source_error"]
+__all__ = ["Source", "SourceDirectory", "SourceFile", "scan", "source_error"]
+
+Source = Path | bytes
+"""What to put at a path of a version: a local file or directory, or the bytes of a file."""
 
 _UNSUPPORTED = {
     stat.S_IFSOCK: "a socket",

@@ -15,11 +15,10 @@ from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.node import Entry, Kind
 from artfs.format.pack import Location
 from artfs.names import EntryPath, VersionRef, quoted
-from artfs.store.commit import Source, commit_changes
 from artfs.store.content import ContentReader
-from artfs.store.ingest import Progress, Quiet
 from artfs.store.layout import Layout, create_layout, read_layout
-from artfs.store.put import put
+from artfs.store.progress import Progress, Quiet
+from artfs.store.source import Source
 from artfs.store.tree.diff import Difference, diff_trees
 from artfs.store.tree.pages import Pages
 
@@ -154,6 +153,8 @@ class Store:
             SourceError: A source cannot be read, or changed meanwhile; nothing was published.
             StorageError: The store cannot be written; nothing was published.
         """
+        from artfs.store.put import put  # noqa: PLC0415 # threads and compressors: whoever only reads starts without
+
         raw = [os.fsencode(path) for path in paths]
         actor = who or current_actor()
         return put(self.layout, self.catalog, raw, version, actor, if_changed=if_changed, progress=progress or Quiet())
@@ -179,6 +180,8 @@ class Store:
             SourceError: A source cannot be read.
             StorageError: The store cannot be written; nothing was published.
         """
+        from artfs.store.commit import commit_changes  # noqa: PLC0415 # as in `put`
+
         origin = self.version(base)
         return commit_changes(
             self.layout,

@@ -115,6 +115,15 @@ def test_the_mount_table_tells_what_is_mounted_where_and_by_whom(store: Path, mo
     assert find_mount(os.fspath(mountpoint)) is None
 
 
+def test_the_kernel_reads_ahead_as_told_where_that_can_be_set(store: Path, mountpoint: Path) -> None:
+    assert mount(store, mountpoint, readahead_kib=384) == ""
+    info = find_mount(os.fspath(mountpoint))
+    assert info is not None
+    setting = Path(f"/sys/class/bdi/{info.device}/read_ahead_kb")
+    assert int(setting.read_text()) == (384 if os.access(setting, os.W_OK) else 128)
+    unmount(mountpoint)
+
+
 def test_a_store_with_an_odd_name_is_mounted_at_a_place_with_an_odd_name(tmp_path: Path) -> None:
     store, mountpoint = tmp_path / "a, b\\c\td#\n", tmp_path / "m n,\\\n"
     mountpoint.mkdir()
