@@ -15,7 +15,8 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import pyfuse3
@@ -25,6 +26,7 @@ from artfs.errors import ArtfsError, NotFoundError
 from artfs.format.digest import Data
 from artfs.fuse.errno import errno_of
 from artfs.fuse.loop import DONE, Done
+from artfs.fuse.portions import Portions, Sent
 from artfs.fuse.states import BUSY
 from artfs.fuse.tree import FileTree
 from artfs.vfs.attributes import Attr
@@ -58,6 +60,16 @@ def _absence(seconds: float) -> EntryAttributes:
     return entry
 
 
+def _fill(entry: EntryAttributes, attr: Attr) -> EntryAttributes:
+    ino, mode, size, mtime_ns, _volatile = attr
+    entry.st_ino = ino
+    entry.st_mode = mode
+    entry.st_size = size
+    entry.st_blocks = (size + 511) >> 9
+    entry.st_mtime_ns = entry.st_ctime_ns = entry.st_atime_ns = mtime_ns
+    return entry
+
+
 class Translation:
     """Answers requests from a file tree. Use it from one thread: answers hold until the next call only."""
 
@@ -68,16 +80,10 @@ class Translation:
         self._never_there = _absence(LASTING_SECONDS)
         self._not_there_now = _absence(VOLATILE_SECONDS)
         self._file = FileInfo(keep_cache=True)
+        self._portions = Portions()
 
     def _fill(self, attr: Attr) -> EntryAttributes:
-        ino, mode, size, mtime_ns, volatile = attr
-        entry = self._volatile if volatile else self._lasting
-        entry.st_ino = ino
-        entry.st_mode = mode
-        entry.st_size = size
-        entry.st_blocks = (size + 511) >> 9
-        entry.st_mtime_ns = entry.st_ctime_ns = entry.st_atime_ns = mtime_ns
-        return entry
+        return _fill(self._volatile if attr.volatile else self._lasting, attr)
 
     def lookup(self, parent: int, name: bytes, _context: RequestContext) -> EntryAttributes:
         """Find a name in a directory."""
@@ -114,10 +120,18 @@ class Translation:
         reply = pyfuse3.readdir_reply
         if offset < _DOTS and not self._list_dots(ino, offset, token):
             return
-        fill = self._fill
-        for name, attr, following in self._tree.listdir(ino, max(0, offset - _DOTS)):
-            if not reply(token, name, fill(attr), following + _DOTS):
+        start = max(0, offset - _DOTS)
+        if not self._tree.is_volatile(ino):
+            self._portions.send(ino, start, partial(reply, token), lambda: self._lasting_entries(ino, start))
+            return
+        for name, attr, following in self._tree.listdir(ino, start):
+            if not reply(token, name, self._fill(attr), following + _DOTS):
                 return
+
+    def _lasting_entries(self, ino: int, offset: int) -> Iterator[Sent]:
+        """List a directory that cannot change, with attributes of their own for each entry."""
+        for name, attr, following in self._tree.listdir(ino, offset):
+            yield name, _fill(_attributes(LASTING_SECONDS), attr), following + _DOTS
 
     def _list_dots(self, ino: int, offset: int, token: ReaddirToken) -> bool:
         """List `.` and `..`, of which the kernel takes nothing but number and type."""
