@@ -18,7 +18,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Store and read": ("init", "put", "get", "ls", "tree", "cat", "log", "show", "diff"),
     "Change": ("alias", "edit", "rename", "link", "rm"),
     "Mount": ("mount", "umount", "warm"),
-    "About the store and artfs": ("info", "du", "help", "completion"),
+    "About the store and artfs": ("info", "du", "fsck", "help", "completion"),
 }
 """The commands, as `artfs --help` groups them."""
 

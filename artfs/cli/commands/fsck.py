@@ -1,0 +1,100 @@
+"""`artfs fsck`: check a store, and make its index again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from artfs.cli.command import command as artfs_command
+from artfs.cli.output import Document, json_option, json_text, print_document, print_line, shown
+from artfs.cli.progress import progress_bar
+from artfs.cli.settings import Settings
+from artfs.errors import IntegrityError
+from artfs.names import printable
+
+if TYPE_CHECKING:
+    from artfs.store.fsck import Finding, Report
+
+__all__ = ["command"]
+
+_PATHS_SHOWN = 1000
+
+
+@artfs_command("fsck", examples=("artfs fsck", "artfs fsck --read-data", "artfs fsck --repair", "artfs fsck --json"))
+@click.option("--read-data", is_flag=True, help="Read all data too, and compare it with the digests.")
+@click.option("--repair", is_flag=True, help="Make the index again if it is missing or damaged. Deletes nothing.")
+@json_option
+@click.pass_obj
+def command(settings: Settings, read_data: bool, repair: bool, as_json: bool) -> None:
+    """Check the store: packs, journal, index and trees, against `artfs help format`.
+
+    Each finding is a line that begins with the invariant that is broken; then follow the paths that the damage
+    concerns. The exit code is 7 if anything is damaged. Mounts and writers may go on meanwhile.
+
+    --repair makes the index again from journal and packs, and keeps the old one aside. Damaged packs and a damaged
+    journal are only listed.
+    """
+    from artfs.store.fsck import fsck
+
+    with progress_bar("checking") as progress:
+        report = fsck(settings.store_path, read_data=read_data, repair=repair, progress=progress)
+    if as_json:
+        print_document(_document(report))
+    else:
+        _print(report, read_data)
+    if not report.clean:
+        raise IntegrityError(f"{settings.store_path} is damaged: {_advice(report)}")
+
+
+def _print(report: Report, read_data: bool) -> None:
+    for finding in report.repaired:
+        print_line(f"{_line(finding)} (repaired)")
+    for finding in report.findings:
+        print_line(_line(finding))
+    for affected in report.affected[:_PATHS_SHOWN]:
+        print_line(f"affected  {affected.ref}/{shown(affected.path)}")
+    if len(report.affected) > _PATHS_SHOWN:
+        print_line(f"affected  {len(report.affected) - _PATHS_SHOWN:,} more paths, which --json lists")
+    if report.rebuilt is not None:
+        kept = report.rebuilt.kept
+        what = f"; the old one is kept in {printable(str(kept))}" if kept else ""
+        print_line(f"made the index again from the journal and {report.rebuilt.packs:,} packs{what}")
+    if report.clean:
+        data = "" if read_data else " (their data was not read: --read-data)"
+        print_line(f"no damage: checked journal, index, trees and {report.packs:,} packs{data}")
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.invariant:<9} {printable(finding.message)}"
+
+
+def _advice(report: Report) -> str:
+    """What to do about what is left."""
+    count = f"{_counted(len(report.findings), 'finding')}, {_counted(len(report.affected), 'path')} affected"
+    parts = {finding.part.value for finding in report.findings}
+    if "journal" in parts:
+        return f"{count}; restore the journal from a backup, the index may know more than it"
+    if "index" in parts and report.rebuilt is None:
+        return f"{count}; `artfs fsck --repair` makes the index again"
+    return f"{count}; restore the packs named above from a backup"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _document(report: Report) -> Document:
+    return {
+        "clean": report.clean,
+        "packs": report.packs,
+        "findings": [_finding(finding) for finding in report.findings],
+        "affected": [{"ref": affected.ref, **json_text("path", affected.path)} for affected in report.affected],
+        "repaired": [_finding(finding) for finding in report.repaired],
+        "rebuilt": report.rebuilt is not None,
+        "old_index": None if report.rebuilt is None or report.rebuilt.kept is None else str(report.rebuilt.kept),
+    }
+
+
+def _finding(finding: Finding) -> Document:
+    return {"invariant": finding.invariant, "part": finding.part.value, "message": finding.message}

@@ -1,0 +1,101 @@
+"""Run a check in a child process: a damaged index can kill whoever reads it, and then it kills only that."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from artfs.errors import ArtfsError, StorageError
+from artfs.store.fsck.finding import Affected, Finding, Part
+
+__all__ = ["in_child"]
+
+Found = Finding | Affected
+
+
+class _Failed(msgspec.Struct, frozen=True, tag=True):
+    """The check could not be made."""
+
+    message: str
+    errno: int
+
+
+class _Done(msgspec.Struct, frozen=True, tag=True):
+    """The check was made to its end."""
+
+
+_Message = Finding | Affected | _Failed | _Done
+_encode = msgspec.msgpack.Encoder().encode
+_LENGTH = 4
+
+
+def in_child(check: Callable[[], Iterable[Found]]) -> Iterator[Found]:
+    """Yield what a check yields that runs in a forked child.
+
+    When a signal kills the child, or it ends without a word, that is a finding of the index (C1).
+
+    Raises:
+        ArtfsError: The check could not be made, as StorageError if the system refused.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        _run(check, writing)
+    os.close(writing)
+    done = False
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            for message in _messages(pipe.read):
+                if isinstance(message, _Done):
+                    done = True
+                elif isinstance(message, _Failed):
+                    raise StorageError(message.message, message.errno) if message.errno else ArtfsError(message.message)
+                else:
+                    yield message
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    _pid, status = os.waitpid(child, 0)
+    if not done:
+        how = f"by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "without a word"
+        yield Finding("C1", Part.INDEX, f"whoever reads the index is ended {how}")
+
+
+def _messages(read: Callable[[int], bytes]) -> Iterator[_Message]:
+    decode = msgspec.msgpack.Decoder(_Message).decode
+    while len(length := read(_LENGTH)) == _LENGTH:
+        size = int.from_bytes(length, "little")
+        data = read(size)
+        if len(data) < size:
+            return
+        yield decode(data)
+
+
+def _run(check: Callable[[], Iterable[Found]], writing: int) -> None:
+    """Be the child, and never come back."""
+    try:
+        with os.fdopen(writing, "wb") as pipe:
+
+            def send(message: _Message) -> None:
+                data = _encode(message)
+                pipe.write(len(data).to_bytes(_LENGTH, "little") + data)
+
+            try:
+                for found in check():
+                    send(found)
+                    pipe.flush()  # what is found before the index kills this process counts
+                send(_Done())
+            except StorageError as error:
+                send(_Failed(str(error), error.errno or errno.EIO))
+            except ArtfsError as error:
+                send(_Failed(str(error), 0))
+            except Exception as error:  # noqa: BLE001 - told by the parent, which has the terminal
+                send(_Failed(f"the check failed: {type(error).__name__}: {error}", 0))
+    finally:
+        os._exit(0)

@@ -1,0 +1,128 @@
+"""A whole check of a store, and the repair of what the rest of it can replace."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from artfs.catalog import Environment, Journal, State
+from artfs.catalog.check import check_journal
+from artfs.catalog.journal import Position
+from artfs.catalog.schema import SCHEMA
+from artfs.format.operations import FIRST_SERIAL
+from artfs.store.fsck.child import in_child
+from artfs.store.fsck.finding import Affected, BadRecords, Finding, Part, told
+from artfs.store.fsck.index import check_catalog
+from artfs.store.fsck.packs import check_packs
+from artfs.store.layout import Layout, read_layout
+from artfs.store.progress import Progress, Quiet
+from artfs.store.rebuild import Rebuilt, index_identity, rebuild_index
+
+__all__ = ["Report", "fsck"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        packs: How many pack files there were.
+        findings: What is not as it must be (after a repair: what is left).
+        affected: The paths that this concerns.
+        repaired: What was found and a repair did away with.
+        rebuilt: What the repair did, if there was one.
+    """
+
+    packs: int
+    findings: tuple[Finding, ...]
+    affected: tuple[Affected, ...]
+    repaired: tuple[Finding, ...] = ()
+    rebuilt: Rebuilt | None = None
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is damaged (any more)."""
+        return not self.findings
+
+
+class _Count(Quiet):
+    """Passes progress on, and remembers how many packs there are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.packs = 0
+        self._progress = progress
+
+    def total(self, files: int, size: int) -> None:
+        self.packs = files
+        self._progress.total(files, size)
+
+    def advance(self, files: int, size: int) -> None:
+        self._progress.advance(files, size)
+
+
+def fsck(
+    path: str | os.PathLike[str], *, read_data: bool = False, repair: bool = False, progress: Progress | None = None
+) -> Report:
+    """Check a store, beside mounts and writers. The process that calls this may have the store open.
+
+    Args:
+        path: The store's directory.
+        read_data: Whether to read all data and compare it with the digests.
+        repair: Make the index again if it is missing or damaged and the journal is sound. Nothing is deleted, and
+            nothing else is changed.
+        progress: Is told of the packs.
+
+    Raises:
+        StoreNotFoundError: There is no store.
+        StoreFormatError: It is of a format that this artfs does not know.
+        IntegrityError: `format.json` is damaged.
+        StorageError: The system refused.
+    """
+    layout = read_layout(Path(os.path.abspath(path)))
+    bad = BadRecords(set(), set(), set())
+    count = _Count(progress or Quiet())
+    of_packs = [*check_packs(layout, bad, count, read_data=read_data)]
+    instead_of = index_identity(layout)
+    others, affected = _check_others(layout, bad)
+    report = Report(count.packs, (*of_packs, *others), affected)
+    if not repair or not _can_repair(report.findings):
+        return report
+    rebuilt = rebuild_index(layout, instead_of)
+    left, affected = _check_others(layout, bad)
+    repaired = tuple(finding for finding in others if finding not in left)
+    return Report(count.packs, (*of_packs, *left), affected, repaired, rebuilt)
+
+
+def _can_repair(findings: tuple[Finding, ...]) -> bool:
+    """Whether the index is at fault and can be made again. With a damaged journal it may be all that is left."""
+    parts = {finding.part for finding in findings}
+    return Part.INDEX in parts and Part.JOURNAL not in parts
+
+
+def _check_others(layout: Layout, bad: BadRecords) -> tuple[tuple[Finding, ...], tuple[Affected, ...]]:
+    """Check all but the packs by themselves."""
+    findings = list(_check_journal(layout))
+    affected: list[Affected] = []
+    sound = not findings
+    if not Environment.exists(layout.index):
+        return (*findings, Finding("C2", Part.INDEX, "the index is missing")), ()
+    with tempfile.TemporaryDirectory(prefix="artfs-fsck-") as scratch:
+        for found in in_child(lambda: check_catalog(layout, bad, Path(scratch, "index"), journal_is_sound=sound)):
+            if isinstance(found, Affected):
+                affected.append(found)
+            else:
+                findings.append(found)
+    return tuple(findings), tuple(affected)
+
+
+def _check_journal(layout: Layout) -> Iterator[Finding]:
+    """Check the journal by itself (J1 to J7): against an index to which nothing was applied yet."""
+    start = Position.start(bytes.fromhex(layout.format.store_id))
+    unborn = State(
+        SCHEMA, bytes.fromhex(layout.format.store_id), start.seq, start.head, start.segment, start.length, FIRST_SERIAL
+    )
+    for found in check_journal(Journal(layout.journal), unborn):
+        yield told(found.invariant, Part.JOURNAL, found.message)
