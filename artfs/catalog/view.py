@@ -138,7 +138,7 @@ class View:
         if isinstance(ref.selector, int):
             version = self.version(artifact.serial, ref.selector, deleted=True)
             if version is not None and version.deleted:
-                raise NotFoundError(f"{ref} was deleted: `artfs undelete {ref}` brings it back until the next gc")
+                raise NotFoundError(f"{ref} was deleted: `artfs log {ref.name}` shows the versions that are left")
         else:
             alias = self.alias(artifact.serial, ref.selector)
             if alias is None:

@@ -226,7 +226,7 @@ def test_a_deleted_version_can_be_brought_back(catalog: Catalog) -> None:
     log(catalog)
     gone = log(catalog).version
     catalog.delete_version(ref("animals:v1"), WHO)
-    with catalog.view() as view, pytest.raises(NotFoundError, match="artfs undelete animals:v1"):
+    with catalog.view() as view, pytest.raises(NotFoundError, match="animals:v1 was deleted: `artfs log animals`"):
         view.resolve(ref("animals:v1"))
     assert catalog.undelete_version("animals", 1, WHO) == gone
     assert aliases(catalog) == {"latest": 1}
