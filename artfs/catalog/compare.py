@@ -12,6 +12,7 @@ from artfs.catalog.environment import Environment
 from artfs.catalog.journal import Position
 from artfs.catalog.rebuild import write_first_state
 from artfs.catalog.schema import STATE_KEY
+from artfs.errors import IntegrityError
 from artfs.format.operations import decode_entry
 
 if TYPE_CHECKING:
@@ -46,14 +47,18 @@ def check_replay(environment: Environment, journal: Journal, scratch: Path) -> I
         scratch: An empty directory for an index that is made to compare with.
 
     Raises:
-        IntegrityError: The journal is damaged, or the state is.
+        IntegrityError: The index cannot be read.
         StorageError: The system refused.
     """
     with environment.read() as txn, Environment.open(scratch, create=True) as beside:
         state = tables.META.get(txn, STATE_KEY)
         if state is None:
             return
-        _replay(beside, journal, state.store_id, state.seq)
+        try:
+            _replay(beside, journal, state.store_id, state.seq)
+        except IntegrityError as error:
+            yield Finding("J6", str(error))
+            return
         with beside.read() as replayed:
             yield from _compare(txn, replayed)
 

@@ -27,10 +27,11 @@ _PATHS_SHOWN = 1000
 @json_option
 @click.pass_obj
 def command(settings: Settings, read_data: bool, repair: bool, as_json: bool) -> None:
-    """Check the store: packs, journal, index and trees, against `artfs help format`.
+    """Check everything in the store, and make its index again.
 
-    Each finding is a line that begins with the invariant that is broken; then follow the paths that the damage
-    concerns. The exit code is 7 if anything is damaged. Mounts and writers may go on meanwhile.
+    Packs, journal, index and trees are held against the invariants of `artfs help format`. Each finding is a line that
+    begins with the invariant that is broken; then follow the paths that the damage concerns. The exit code is 7 if
+    anything is damaged. Mounts and writers may go on meanwhile.
 
     --repair makes the index again from journal and packs, and keeps the old one aside. Damaged packs and a damaged
     journal are only listed.

@@ -90,11 +90,8 @@ def _check_against_journal(layout: Layout, environment: Environment, state: Stat
         yield Finding(found.invariant, Part.JOURNAL, found.message)
     if ahead:
         return
-    try:
-        for found in check_replay(environment, journal, scratch):
-            yield Finding(found.invariant, Part.INDEX, found.message)
-    except IntegrityError as error:
-        yield Finding("J6", Part.JOURNAL, str(error))
+    for found in check_replay(environment, journal, scratch):
+        yield told(found.invariant, Part.INDEX if found.invariant == "C8" else Part.JOURNAL, found.message)
 
 
 def _check_against_packs(layout: Layout, environment: Environment, known: Known, bad: BadRecords) -> Iterator[Finding]:
@@ -112,10 +109,12 @@ def _check_against_packs(layout: Layout, environment: Environment, known: Known,
             contents = pack_contents(path)
         except IntegrityError:
             continue  # gone meanwhile: its writer gave up
-        known.packed.update(entry.digest for entry in contents.entries if entry.kind == RecordKind.NODE)
+        nodes = [entry.digest for entry in contents.entries if entry.kind == RecordKind.NODE]
         row = rows.get(contents.pack)
         if row is None:
+            known.unlisted.update(dict.fromkeys(nodes, contents.pack))
             continue  # being stored right now, or by someone who was stopped before the index knew of it
+        known.packed.update(nodes)
         name = path.relative_to(layout.root)
         if row != contents.row:
             part = Part.PACK if contents.pack in bad.packs or contents.damages else Part.INDEX

@@ -38,12 +38,14 @@ class Known:
         bad: Records that are damaged.
 
     Attributes:
-        packed: The nodes that are in a pack.
+        packed: The nodes that are in a pack that the index knows.
+        unlisted: The nodes that are in another pack, and in which.
         gone: The packs that the index knows and that are missing.
     """
 
     def __init__(self, environment: Environment, layout: Layout, bad: BadRecords) -> None:
         self.packed: set[bytes] = set()
+        self.unlisted: dict[bytes, bytes] = {}
         self.gone: set[bytes] = set()
         self._environment = environment
         self._layout = layout
@@ -57,9 +59,14 @@ class Known:
             return view.find_node(node)
         return None
 
-    def is_packed(self, node: bytes) -> bool:
-        """Whether a node would be there without the index."""
-        return node in self.packed
+    def unpacked(self, node: bytes) -> Finding | None:
+        """Tell of a node that is in no pack (T6), or in one that the index should know by its nodes (C9)."""
+        if node in self.packed:
+            return None
+        if node in self.unlisted:
+            pack = self.unlisted[node].hex()
+            return Finding("C9", Part.INDEX, f"tree node {node.hex()} is in pack {pack}, which the index does not know")
+        return Finding("T6", Part.TREE, f"tree node {node.hex()} is in no pack: it would be lost with the index")
 
     def is_bad(self, node: bytes) -> bool:
         """Whether the record of a node is damaged."""
@@ -95,7 +102,7 @@ class Known:
 
     def missing_node(self, invariant: str, node: bytes, what: str) -> Finding:
         """Tell of a node that the index has not, or damaged."""
-        if self.is_packed(node) and not self.is_bad(node):
+        if (node in self.packed or node in self.unlisted) and not self.is_bad(node):
             return Finding(invariant, Part.INDEX, f"tree node {node.hex()}, {what}: in a pack and not in the index")
         return Finding(invariant, Part.TREE, f"tree node {node.hex()}, {what}, is lost")
 

@@ -115,9 +115,12 @@ class Trees:
         top = self._seen[tree.root]
         if top is _LOST:
             return
-        yield from self._check_paging(tree.root)
+        found = list(self._check_paging(tree.root))
         if top.is_list or (top.digest, top.size, top.below) != (tree.digest, tree.size, tree.entries):
-            yield _finding("T4", tree.root, f"it is not what the catalog says of {ref}")
+            found.append(_finding("T4", tree.root, f"it is not what the catalog says of {ref}"))
+        if found:
+            self._seen[tree.root] = top._replace(bad=True, own=True)
+        yield from found
 
     def affected(self, tree: Tree) -> Iterator[bytes]:
         """The paths of a checked tree that the damage concerns, as `Affected` has them."""
@@ -179,9 +182,9 @@ class Trees:
             yield Finding(_broken(data), Part.TREE, str(error))
             return
         stack.append(_Open(node, page, rows))
-        if not self._known.is_packed(node):
-            stack[-1].own = True
-            yield Finding("T6", Part.TREE, f"tree node {node.hex()} is in no pack: it would be lost with the index")
+        if unpacked := self._known.unpacked(node):
+            stack[-1].own = unpacked.part == Part.TREE
+            yield unpacked
 
     def _leave(self, here: _Open) -> Iterator[Finding]:
         """Hold a node against those that it points to, which are known by now."""
