@@ -78,7 +78,9 @@ class Translation:
         self._lasting = _attributes(LASTING_SECONDS)
         self._volatile = _attributes(VOLATILE_SECONDS)
         self._never_there = _absence(LASTING_SECONDS)
-        self._not_there_now = _absence(VOLATILE_SECONDS)
+        # Not believed for a moment: an alias is read on every walk, and must not lead to a version that is there by now
+        # and was not when somebody last asked for it.
+        self._not_there_now = _absence(0.0)
         self._file = FileInfo(keep_cache=True)
         self._portions = Portions()
 
