@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from artfs.fuse.mountinfo import MountInfo, find_mount, mounts
 from tests.support.commands import Ended
 from tests.support.mounts import ROOT, children
 
-__all__ = ["MountedStore"]
+__all__ = ["MountedStore", "content_digest"]
 
 Argument = str | bytes | os.PathLike[str]
 
@@ -131,3 +132,13 @@ class MountedStore:
     def json(self, *arguments: Argument) -> Any:
         """The document that a command prints with `--json`."""
         return self.done(*arguments, "--json").json
+
+    def packed(self) -> int:
+        """The bytes of all packs."""
+        return sum(path.stat().st_size for path in (self.store / "packs").glob("*/*.pack"))
+
+
+def content_digest(path: bytes) -> bytes:
+    """What stands for a file's contents in a `snapshot` where keeping them all would take too much memory."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "blake2b").digest()
