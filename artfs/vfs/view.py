@@ -211,7 +211,7 @@ class StoreView:
 
     def xattr(self, ino: int, name: bytes) -> bytes | None:
         """A virtual extended attribute of something inside a version, None if there is none of that name."""
-        if not name.startswith(b"user.artfs."):
+        if ino == ROOT_INODE or not name.startswith(b"user.artfs."):
             return None
         version = self._version(serial_of(ino))
         if version is None:
