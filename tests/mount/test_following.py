@@ -146,7 +146,8 @@ def _kill_one(store: MountedStore) -> None:
     _soon(lambda: len({*store.workers()} - {before[0]}), len(before))
 
 
-def test_a_file_that_is_open_in_a_deleted_version_reads_on(own: MountedStore) -> None:
+@pytest.mark.parametrize("command", [["rm", "model:v0"], ["rm", "model", "--all"]], ids=" ".join)
+def test_a_file_that_is_open_in_a_deleted_version_reads_on(own: MountedStore, command: list[str]) -> None:
     """S10: A file that is open in a version that is deleted reads on."""
     source = own.top / "source"
     source.mkdir()
@@ -160,7 +161,7 @@ def test_a_file_that_is_open_in_a_deleted_version_reads_on(own: MountedStore) ->
     directory = os.open(version, os.O_RDONLY | os.O_DIRECTORY)
     with open(version / "weights", "rb") as file, open(version / "below" / "note", "rb") as note:
         assert file.read(1000) == data[:1000]
-        own.done("rm", "model:v0")
+        own.done(*command)
         _soon(version.exists, False)
         _kill_workers(own)
         assert file.read() == data[1000:]
@@ -221,17 +222,18 @@ def test_a_killed_worker_fails_no_reader_but_its_own_and_is_replaced(
     version = store.put(source, name="botocore")
     command = [sys.executable, "-m", "tests.support.mount_reader", os.fspath(version), os.fspath(source)]
     readers = [
-        subprocess.Popen([*command, str(seed)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, "2000", str(seed)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for seed in range(3)
     ]
     for reader in readers:
         assert reader.stdout is not None
         assert reader.stdout.readline() == "started\n"
-    kills = 5
-    for _ in range(kills):
+    kills = 0
+    while kills < 6 and any(reader.poll() is None for reader in readers):
         _kill_one(store)
+        kills += 1
     told = [json.loads(reader.communicate(timeout=60)[0]) for reader in readers]
-    assert sum(reader["reads"] for reader in told) > 100
     assert sum(len(reader["failed"]) for reader in told) <= kills
+    assert kills > 0
     assert [reader["wrong"] for reader in told] == [[]] * len(readers)
     assert [line for line in store.troubles() if "was killed by signal 9" not in line] == []
