@@ -83,9 +83,10 @@ def test_extended_attributes_are_answered_by_name_and_not_listed(store: MountedS
     entries = {entry["path"]: entry for entry in store.json("ls", "-R", "silero")}
     told = entries[str(model.relative_to(version))]["digest"]
     assert os.getxattr(model, PREFIX + "digest").decode() == told
-    dump = ["getfattr", "--dump", "--match=-", "--recursive", "--physical", version]
+    dump = ["getfattr", "--dump", "--match=-", "--recursive", "--physical", os.fspath(version)]
     assert subprocess.run(dump, capture_output=True, check=True, timeout=60).stdout == b""
-    named = ["getfattr", "--only-values", "--name=user.artfs.ref", version.parent / "latest" / "silero_vad"]
+    latest = os.fspath(version.parent / "latest" / "silero_vad")
+    named = ["getfattr", "--only-values", "--name=user.artfs.ref", latest]
     assert subprocess.run(named, capture_output=True, check=True, timeout=60).stdout == b"silero:v0"
 
 
