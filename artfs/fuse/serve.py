@@ -74,9 +74,11 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         _logging(service, mount) as (log, sink),
     ):
         handlers = _shake_hands(session)
+        if options.readahead_kib:
+            _set_readahead(mount, options.readahead_kib)
         clone = not service.share and can_clone(session)
         states = States(options.max_workers)
-        setup = WorkerSetup(session, handlers, service.make_tree, states, log, clone, options.spin_ns)
+        setup = WorkerSetup(session, handlers, service.make_tree, states, log, clone, options.spin_us * 1000)
         crew = Crew(lambda slot: run_worker(setup, slot), states, options.worker_count)
         supervisor = Supervisor(mount, session, crew, states, clone=clone, signals=signals, log=log, sink=sink)
         _log.info("mounting %s on %s%s", mount.store, mount.mountpoint, "" if clone else ", sharing the device")
@@ -93,9 +95,6 @@ def _mounted(service: Service) -> Iterator[tuple[MountInfo, int]]:
         mount = find_mount(service.mountpoint)
         if mount is None:
             raise MountError(f"{service.mountpoint} was unmounted while it was being mounted")
-        if options.readahead_kib:
-            with contextlib.suppress(OSError):
-                Path(f"/sys/class/bdi/{mount.device}/read_ahead_kb").write_text(str(options.readahead_kib))
         try:
             yield mount, device
         finally:
@@ -162,3 +161,9 @@ def _shake_hands(session: int) -> Handlers:
     if not handlers.initialised:
         raise MountError("the kernel closed the mount before it began: see the system's log")
     return handlers
+
+
+def _set_readahead(mount: MountInfo, kib: int) -> None:
+    """Set how far the kernel reads ahead, if this user may. INIT's answer sets it too, so come after that."""
+    with contextlib.suppress(OSError):
+        Path(f"/sys/class/bdi/{mount.device}/read_ahead_kb").write_text(str(kib))

@@ -75,7 +75,7 @@ def mountpoint(tmp_path: Path) -> Iterator[Path]:
 def test_a_mount_answers_when_it_is_made_and_is_gone_when_it_is_unmounted(store: Path, mountpoint: Path) -> None:
     started = time.monotonic()
     assert mount(store, mountpoint) == ""
-    assert time.monotonic() - started < 2.0  # 0.25 s on an idle machine
+    assert time.monotonic() - started < 5.0  # 0.25 s on an idle machine
     assert (mountpoint / "animals" / "latest" / "labels.csv").read_text() == "tom,cat\n"
     assert (mountpoint / "animals" / "v0" / "weights").read_bytes() == bytes(range(256)) * 1000
     pid = daemon_of(mountpoint)
@@ -170,7 +170,7 @@ def test_sigterm_unmounts_a_daemon(store: Path, mountpoint: Path) -> None:
     assert mount(store, mountpoint) == ""
     pid = daemon_of(mountpoint)
     os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not is_alive(pid), 2.0)
+    wait_until(lambda: not is_alive(pid), 5.0)
     assert not is_mounted(mountpoint)
 
 

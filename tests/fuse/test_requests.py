@@ -44,6 +44,12 @@ def test_a_mounted_tree_reads_as_it_is(serve: Serve) -> None:
         assert view[:] == content(1000)
 
 
+def test_polling_before_sleeping_answers_the_same(serve: Serve) -> None:
+    served = serve(workers=2, spin_us=50)
+    for number in range(0, MANY, 50):
+        assert (served.many / str(number)).read_bytes() == content(number)
+
+
 def test_attributes_are_those_of_the_tree(serve: Serve) -> None:
     served = serve(workers=1)
     status = os.stat(served.many / "1234")

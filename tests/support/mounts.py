@@ -42,7 +42,7 @@ def wait_until(condition: Callable[[], _T], seconds: float = 10.0) -> _T:
 
 
 def children(pid: int) -> list[int]:
-    """The living children of a process."""
+    """The living children of a process; while some come and go, the kernel may leave out others."""
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         try:
