@@ -14,8 +14,6 @@ import pytest
 from tests.support.libc import DirectoryEntry, getdents
 from tests.support.mountedstore import MountedStore
 
-pytestmark = pytest.mark.xdist_group("attributes")
-
 MANY = 5000
 PREFIX = "user.artfs."
 

@@ -12,8 +12,6 @@ import pytest
 from tests.support.mountedstore import MountedStore, content_digest
 from tests.support.trees import Seen, make_odd_tree, snapshot
 
-pytestmark = pytest.mark.xdist_group("contents")
-
 Snapshot = dict[bytes, Seen]
 
 

@@ -21,8 +21,6 @@ from artfs.store import open_store
 from tests.support.mountedstore import MountedStore
 from tests.support.mounts import wait_until
 
-pytestmark = pytest.mark.xdist_group("damage")
-
 BLOCK = 32 << 10
 CONTENTS = {
     "a neighbour before": random.Random(0).randbytes(70_000),

@@ -18,8 +18,6 @@ import pytest
 from tests.support.mountedstore import MountedStore
 from tests.support.mounts import ROOT, wait_until
 
-pytestmark = pytest.mark.xdist_group("following")
-
 SECOND = 1.0
 
 

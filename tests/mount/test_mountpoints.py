@@ -19,8 +19,6 @@ from artfs.fuse.mountinfo import mounts
 from tests.support.mountedstore import MountedStore
 from tests.support.mounts import NOBODY, ROOT, as_user, is_alive, is_mounted, wait_until
 
-pytestmark = pytest.mark.xdist_group("mountpoints")
-
 MOUNT_ERROR = 9
 
 

@@ -20,8 +20,6 @@ import pytest
 from tests.support.mountedstore import MountedStore
 from tests.support.trees import make_odd_tree, snapshot
 
-pytestmark = pytest.mark.xdist_group("programs")
-
 Copy = tuple[Path, Path]
 """A directory, and where its copy is mounted."""
 

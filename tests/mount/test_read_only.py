@@ -15,8 +15,6 @@ from tests.support.mountedstore import MountedStore
 from tests.support.mutations import CALLS, Call, errno_of_call
 from tests.support.trees import snapshot
 
-pytestmark = pytest.mark.xdist_group("read_only")
-
 Places = dict[str, Path]
 
 

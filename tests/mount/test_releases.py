@@ -13,8 +13,6 @@ import pytest
 from tests.support.mountedstore import MountedStore, content_digest
 from tests.support.trees import Seen, snapshot
 
-pytestmark = pytest.mark.xdist_group("releases")
-
 Snapshot = dict[bytes, Seen]
 
 _AS_IN_ZIPS = 315_532_800

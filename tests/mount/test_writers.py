@@ -14,8 +14,6 @@ from tests.support.mountedstore import MountedStore
 from tests.support.mounts import wait_until
 from tests.support.trees import snapshot
 
-pytestmark = pytest.mark.xdist_group("writers")
-
 WRITERS = 8
 
 
