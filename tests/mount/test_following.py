@@ -168,13 +168,7 @@ def test_a_file_that_is_open_in_a_deleted_version_reads_on(own: MountedStore, co
     os.close(directory)
 
 
-def test_what_is_inside_a_version_is_answered_by_the_kernel_alone_once_it_knows_it(store: MountedStore) -> None:
-    """S7: A version never changes. The kernel may cache everything in it for as long as it likes."""
-    source = store.top / "cached"
-    (source / "below").mkdir(parents=True)
-    (source / "below" / "file").write_bytes(b"x" * 100_000)
-    version = store.put(source, name="cached")
-    look = """
+LOOK_TWICE = """
 import os, sys
 directory = os.open(sys.argv[1], os.O_RDONLY)
 file = os.open("file", os.O_RDONLY, dir_fd=directory)
@@ -192,24 +186,40 @@ print("known", flush=True)
 sys.stdin.read(1)
 look()
 """
-    with subprocess.Popen(
-        [sys.executable, "-c", look, version / "below"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
+
+
+def _needs_no_worker(store: MountedStore, directory: Path) -> bool:
+    """Whether what was looked at before is answered while all workers sleep, beyond what is believed for a second."""
+    command = [sys.executable, "-c", LOOK_TWICE, os.fspath(directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"known\n"
         workers = store.workers()
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
         try:
-            until = time.monotonic() + 1.5 * SECOND  # after which nothing is known any more that had a second to live
+            until = time.monotonic() + 1.2 * SECOND
             wait_until(lambda: time.monotonic() > until)
-            process.communicate(b"!", timeout=10)
+            process.communicate(b"!", timeout=5)
+            answered = True
+        except subprocess.TimeoutExpired:
+            answered = False
         finally:
             for worker in workers:
                 os.kill(worker, signal.SIGCONT)
+        process.communicate(timeout=30)
         assert process.returncode == 0
+    return answered
+
+
+def test_what_is_inside_a_version_is_answered_by_the_kernel_alone_once_it_knows_it(store: MountedStore) -> None:
+    """S7: A version never changes. The kernel may cache everything in it for as long as it likes."""
+    source = store.top / "cached"
+    (source / "below").mkdir(parents=True)
+    (source / "below" / "file").write_bytes(b"x" * 100_000)
+    version = store.put(source, name="cached")
+    # More than one attempt, because the kernel may also forget: a benchmark beside this test may drop its caches.
+    assert any(_needs_no_worker(store, version / "below") for _attempt in range(3))
 
 
 def test_a_killed_worker_fails_no_reader_but_its_own_and_is_replaced(

@@ -42,7 +42,7 @@ def _bytes_of_new_files(old: Snapshot, new: Snapshot, source: Path, scratch: Pat
     fresh = [path for path, (kind, _mode, _mtime, seen) in new.items() if kind == "file" and seen not in known]
     (scratch / "fresh").mkdir(parents=True)
     for number, path in enumerate(fresh):
-        os.link(os.path.join(os.fsencode(source), path), scratch / "fresh" / str(number))
+        shutil.copy(os.path.join(os.fsencode(source), path), os.fsencode(scratch / "fresh" / str(number)))
     with MountedStore(scratch) as alone:
         alone.put(scratch / "fresh", name="fresh")
         return alone.packed()
