@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,16 +72,14 @@ def mountpoint(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_mount_answers_when_it_is_made_and_is_gone_when_it_is_unmounted(store: Path, mountpoint: Path) -> None:
-    started = time.monotonic()
     assert mount(store, mountpoint) == ""
-    assert time.monotonic() - started < 5.0  # 0.25 s on an idle machine
     assert (mountpoint / "animals" / "latest" / "labels.csv").read_text() == "tom,cat\n"
     assert (mountpoint / "animals" / "v0" / "weights").read_bytes() == bytes(range(256)) * 1000
     pid = daemon_of(mountpoint)
     processes = [pid, *children(pid)]
     unmount(mountpoint)
     assert not is_mounted(mountpoint)
-    assert not any(is_alive(process) for process in processes)
+    wait_until(lambda: not any(is_alive(process) for process in processes))  # their files are closed, so they end
     assert os.listdir(mountpoint) == []
 
 
