@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion
-from artfs.errors import ArtfsError, InvalidInputError, SourceError
+from artfs.errors import ArtfsError, InvalidInputError
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
 from artfs.names import RESERVED_NAME, quoted
@@ -17,7 +17,7 @@ from artfs.store.layout import Layout
 from artfs.store.nodes import NodeWriter
 from artfs.store.progress import Progress
 from artfs.store.session import WriterSession
-from artfs.store.source import SourceDirectory, add, scan, source_error
+from artfs.store.source import SourceDirectory, add, refuse_store, scan, source_error
 from artfs.store.statcache import StatCache
 from artfs.store.tree.build import NodeSink, as_directory, build_directory
 
@@ -36,8 +36,7 @@ def gather(paths: Sequence[bytes], store: bytes) -> SourceDirectory:
         InvalidInputError: Two paths have the same name, or one has none.
     """
     for path in paths:
-        if os.path.commonpath((os.path.realpath(path), os.path.realpath(store))) == os.path.realpath(path):
-            raise SourceError(f"{quoted(path)} holds the store itself: store what is beside it, or move the store")
+        refuse_store(path, store)
     if len(paths) == 1 and os.path.isdir(paths[0]):
         top = scan(os.path.realpath(paths[0]))
         for kind in (top.directories, top.files, top.links):

@@ -16,7 +16,7 @@ from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
 from artfs.names import MAX_PATH_BYTES, quoted, validate_entry_name
 
-__all__ = ["Source", "SourceDirectory", "SourceFile", "scan", "source_error"]
+__all__ = ["Source", "SourceDirectory", "SourceFile", "refuse_store", "scan", "source_error"]
 
 Source = Path | bytes
 """What to put at a path of a version: a local file or directory, or the bytes of a file."""
@@ -106,6 +106,17 @@ class SourceDirectory:
 def source_error(error: OSError, path: bytes) -> SourceError:
     """Say which source could not be read, and why."""
     return SourceError(f"cannot read {quoted(path)}: {error.strerror or error}; nothing was stored")
+
+
+def refuse_store(path: bytes, store: bytes) -> None:
+    """Refuse a source that holds the store that it is to go into.
+
+    Raises:
+        SourceError: It does.
+    """
+    source = os.path.realpath(path)
+    if os.path.commonpath((source, os.path.realpath(store))) == source:
+        raise SourceError(f"{quoted(path)} holds the store itself: store what is beside it, or move the store")
 
 
 def scan(path: bytes, name: bytes = b"", prefix: int = 0) -> SourceDirectory:

@@ -17,6 +17,7 @@ from artfs.cli.progress import progress_bar
 from artfs.cli.settings import Settings
 from artfs.errors import SourceError
 from artfs.names import Alias, ArtifactName, ArtifactType, Tag, quoted
+from artfs.store.source import refuse_store
 
 __all__ = ["command"]
 
@@ -96,5 +97,4 @@ def _check_sources(paths: tuple[str, ...], store: Path) -> None:
             os.stat(path)
         except OSError as error:
             raise SourceError(f"cannot read {quoted(path)}: {error.strerror}; nothing was stored") from error
-        if Path(os.path.realpath(store)).is_relative_to(os.path.realpath(path)):
-            raise SourceError(f"{quoted(path)} holds the store itself: store what is beside it, or move the store")
+        refuse_store(os.fsencode(path), os.fsencode(store))
