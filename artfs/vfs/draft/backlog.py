@@ -1,0 +1,121 @@
+"""Which files are worth storing before a commit asks for it.
+
+Files that were closed wait until there are enough of them: what is small and soon gone (an editor's temporary file, a
+database's journal) is never stored. A large file that is written from front to back is stored while it grows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+__all__ = ["Backlog", "Due"]
+
+_DUE_BYTES: Final = 32 << 20
+_DUE_FILES: Final = 1000
+
+
+class Due(NamedTuple):
+    """A file to be stored.
+
+    Attributes:
+        ino: Its inode.
+        counter: Changes with its bytes.
+        size: How many of them, from the first on.
+        final: It was closed: these are all. Otherwise it grows.
+    """
+
+    ino: int
+    counter: int
+    size: int
+    final: bool
+
+
+class _Growth:
+    """A file that is being written from front to back: how far, and how far the storer knows."""
+
+    __slots__ = ("end", "given")
+
+    def __init__(self) -> None:
+        self.end = 0
+        self.given = 0
+
+
+class Backlog:
+    """Fed with what happens to files.
+
+    A counter is given to every change of a file's bytes, and none twice, not even by the next process that serves.
+    """
+
+    def __init__(self) -> None:
+        self._counter = time.time_ns()
+        self._counters: dict[int, int] = {}
+        self._growing: dict[int, _Growth] = {}
+        self._closed: dict[int, int] = {}
+        self._closed_bytes = 0
+
+    def counter(self, ino: int) -> int:
+        """The counter of a file's last change, 0 if this process knows of none."""
+        return self._counters.get(ino, 0)
+
+    def wrote(self, ino: int, start: int, end: int, *, fresh: bool) -> None:
+        """Bytes were written.
+
+        Args:
+            ino: The file.
+            start: Offset of the first.
+            end: Offset after the last.
+            fresh: The file was empty before.
+        """
+        growth = self._growing.get(ino)
+        if growth is not None and start == growth.end:
+            growth.end = end
+            return
+        self.changed(ino)
+        if fresh and start == 0:
+            self._growing[ino] = growth = _Growth()
+            growth.end = end
+
+    def changed(self, ino: int) -> None:
+        """Bytes changed otherwise than by being appended."""
+        self._counter += 1
+        self._counters[ino] = self._counter
+        self._growing.pop(ino, None)
+        self._closed_bytes -= self._closed.pop(ino, 0)
+
+    def closed(self, ino: int, size: int) -> None:
+        """The last writer closed a file that has bytes to be stored."""
+        self._growing.pop(ino, None)
+        self._closed_bytes += size - self._closed.pop(ino, 0)
+        self._closed[ino] = size
+
+    def gone(self, ino: int) -> None:
+        """A file has no bytes to be stored any more."""
+        self._counters.pop(ino, None)
+        self._growing.pop(ino, None)
+        self._closed_bytes -= self._closed.pop(ino, 0)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to wake the storer."""
+        return (
+            self._closed_bytes >= _DUE_BYTES
+            or len(self._closed) >= _DUE_FILES
+            or any(growth.end - growth.given >= _DUE_BYTES for growth in self._growing.values())
+        )
+
+    def take(self, files: int, size: int) -> Iterator[Due]:
+        """Hand over what is due, at most so many files and about so many bytes."""
+        for ino, growth in self._growing.items():
+            if growth.end - growth.given >= _DUE_BYTES:
+                growth.given = growth.end
+                size -= _DUE_BYTES
+                yield Due(ino, self.counter(ino), growth.end, final=False)
+        while self._closed and files > 0 and size > 0:
+            ino = next(iter(self._closed))
+            length = self._closed.pop(ino)
+            self._closed_bytes -= length
+            files -= 1
+            size -= length
+            yield Due(ino, self.counter(ino), length, final=True)

@@ -1,0 +1,100 @@
+"""The data files of a draft: what was written and is not in the store yet."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from artfs.vfs.draft.inodes import fault
+
+__all__ = ["DataFiles"]
+
+_OPEN: Final = 256
+
+
+class DataFiles:
+    """Data files by number, some of them open.
+
+    Args:
+        directory: Where they are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._open: OrderedDict[int, int] = OrderedDict()
+        self._unsynced: set[int] = set()
+
+    def _descriptor(self, data: int, flags: int = 0) -> int:
+        descriptor = self._open.get(data)
+        if descriptor is not None:
+            self._open.move_to_end(data)
+            return descriptor
+        descriptor = os.open(str(data), os.O_RDWR | os.O_CLOEXEC | flags, 0o600, dir_fd=self._directory)
+        self._open[data] = descriptor
+        if len(self._open) > _OPEN:
+            os.close(self._open.popitem(last=False)[1])
+        return descriptor
+
+    def create(self, data: int) -> None:
+        """Make an empty data file; one that is there is emptied: its number was taken by a change that never was."""
+        self._descriptor(data, os.O_CREAT | os.O_TRUNC)
+
+    def write(self, data: int, offset: int, piece: bytes) -> int:
+        """Write at an offset; tells how much, which is less than asked when the disk is full.
+
+        Raises:
+            OSError: Nothing could be written.
+        """
+        self._unsynced.add(data)
+        return os.pwrite(self._descriptor(data), piece, offset)
+
+    def read(self, data: int, offset: int, size: int) -> bytes:
+        """Read at an offset; what the file has not (a power cut took it) is zero."""
+        piece = os.pread(self._descriptor(data), size, offset)
+        return piece if len(piece) == size else piece + bytes(size - len(piece))
+
+    def truncate(self, data: int, size: int) -> None:
+        """Give back the space after `size`."""
+        os.ftruncate(self._descriptor(data), size)
+
+    def sync(self, data: int) -> None:
+        """Make what was written durable.
+
+        Raises:
+            OSError: It could not be; it never will be said to be.
+        """
+        if data in self._unsynced:
+            os.fdatasync(self._descriptor(data))
+            self._unsynced.discard(data)
+
+    def remove(self, data: int) -> None:
+        """Remove a data file, which may be gone."""
+        self._unsynced.discard(data)
+        descriptor = self._open.pop(data, -1)
+        if descriptor >= 0:
+            os.close(descriptor)
+        try:
+            os.unlink(str(data), dir_fd=self._directory)
+        except FileNotFoundError:
+            return
+
+    def numbers(self) -> list[int]:
+        """Of all that are there."""
+        return [int(name) for name in os.listdir(self._directory) if name.isdigit()]
+
+    def free_space(self) -> os.statvfs_result:
+        """Of the file system that they are on."""
+        try:
+            return os.fstatvfs(self._directory)
+        except OSError as error:
+            raise fault(error.errno or errno.EIO) from error
+
+    def close(self) -> None:
+        """Close all."""
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+        os.close(self._directory)

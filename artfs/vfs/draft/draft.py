@@ -1,0 +1,488 @@
+"""A draft: a writable file tree over a version, or over nothing.
+
+Protocol-free and synchronous; errors of the file system are plain `OSError`, as the system calls have them. One process
+serves a draft, one request at a time. What a request changed is in the redo log when it returns: it survives the
+process, and after `sync` the machine.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from artfs.vfs.draft.base import BaseTree
+from artfs.vfs.draft.database import DraftDatabase
+from artfs.vfs.draft.jobs import Job, Portion, Stored
+from msgspec.structs import replace
+
+from artfs.format.digest import Data
+from artfs.store import Store
+from artfs.vfs.draft.backlog import Backlog
+from artfs.vfs.draft.batch import Batch, Counters
+from artfs.vfs.draft.contents import Contents, without_privileges
+from artfs.vfs.draft.datafiles import DataFiles
+from artfs.vfs.draft.inodes import Inodes, fault
+from artfs.vfs.draft.listing import Listing
+from artfs.vfs.draft.names import Names
+from artfs.vfs.draft.rows import (
+    BASE,
+    META_JSON,
+    META_ORIGIN,
+    META_STATE,
+    NO_CONTENT,
+    Content,
+    InodeRow,
+    Origin,
+    decode_extent,
+    decode_origin,
+    decode_state,
+    encode_row,
+    number,
+    orphan_key,
+)
+from artfs.vfs.draft.usage import Usage
+
+__all__ = ["DIRECTORY_SIZE", "Attributes", "Draft"]
+
+DIRECTORY_SIZE: Final = 4096
+_CHECKPOINT_BYTES: Final = 8 << 20
+_MAX_EXTENTS: Final = 64
+"""Of a file that is worth storing in the background; one with more is being written to here and there."""
+_PERMISSIONS: Final = 0o7777
+
+
+class Attributes(NamedTuple):
+    """What stat(2) says of an inode."""
+
+    ino: int
+    mode: int
+    nlink: int
+    uid: int
+    gid: int
+    rdev: int
+    size: int
+    atime_ns: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Draft:
+    """One open draft.
+
+    Args:
+        directory: Where it is kept.
+        store: Reads what is under it; open in this process.
+        purge: Remove inodes without names: nobody has them open, since no mount is older than this call.
+
+    Attributes:
+        origin: Where it comes from and goes to.
+        directory: Where it is kept.
+
+    Raises:
+        IntegrityError: Its rows are damaged.
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, directory: Path, store: Store, *, purge: bool = True) -> None:
+        self.directory = directory
+        self._database = DraftDatabase.open(directory)
+        self.origin = decode_origin(self._database.get(META_ORIGIN) or b"")
+        self._base = BaseTree(self.origin.lower, store.pages)
+        self._counters = Counters(decode_state(self._database.get(META_STATE) or b""))
+        self._inodes = Inodes(self._database, self._base, _owner(directory))
+        self._files = DataFiles(directory / "data")
+        self._backlog = Backlog()
+        self._contents = Contents(self._database, self._files, store.content, self._backlog)
+        self._listing = Listing(self._database, self._inodes, store.pages)
+        self._names = Names(self._database, self._inodes, store.pages, self._listing)
+        self._usage = Usage()
+        self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
+        if purge:
+            self._purge()
+
+    # ---------------------------------------------------------------------------------------------------- looking
+
+    def attributes(self, ino: int) -> Attributes:
+        """What stat(2) says.
+
+        Raises:
+            OSError: ESTALE: there is no such inode (any more).
+        """
+        return _attributes(ino, self._inodes.get(ino))
+
+    def lookup(self, directory: int, name: bytes) -> Attributes | None:
+        """What a name leads to, None if it is not there."""
+        ino = self._names.find(directory, name)
+        return self.attributes(ino) if ino else None
+
+    def readlink(self, ino: int) -> bytes:
+        """The target of a symlink."""
+        row = self._inodes.get(ino)
+        if not stat.S_ISLNK(row.mode):
+            raise fault(errno.EINVAL)
+        return row.target
+
+    def listdir(self, directory: int, offset: int = 0) -> Iterator[tuple[bytes, Attributes, int]]:
+        """List a directory from an offset on, without `.` and `..`: name, attributes, offset of what follows."""
+        for name, ino, following in self._listing.entries(directory, offset):
+            yield name, self.attributes(ino), following
+
+    def parent(self, ino: int) -> int:
+        """The directory that a directory is in."""
+        return self._names.parent(ino)
+
+    def path(self, ino: int) -> bytes:
+        """One path of an inode, for a message; empty for the draft's own directory."""
+        parts: list[bytes] = []
+        while ino != BASE:
+            ino, name = self._names.name_of(ino)
+            parts.append(name)
+        return b"/".join(reversed(parts))
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing in the draft's own directory."""
+        return self._listing.is_empty(BASE)
+
+    def is_touched(self) -> bool:
+        """Whether something that a version has was changed since the base was taken."""
+        start = number(self._counters.state.committed + 1)
+        return any(self._database.items(table, start, limit=1) for table in (b"Y", b"Z"))
+
+    def free_space(self) -> os.statvfs_result:
+        """Of the file system that the draft is on."""
+        return self._files.free_space()
+
+    # ---------------------------------------------------------------------------------------------------- changing
+
+    def make(
+        self, directory: int, name: bytes, mode: int, uid: int, gid: int, *, rdev: int = 0, target: bytes = b""
+    ) -> Attributes:
+        """Make a file, directory, symlink, FIFO, socket or device.
+
+        Args:
+            directory: Where.
+            name: The new name.
+            mode: As in `st_mode`: its type bits say what.
+            uid: Owner.
+            gid: Group.
+            rdev: Of a device.
+            target: Of a symlink.
+
+        Raises:
+            OSError: EEXIST and the like, or the disk said no.
+        """
+        now = time.time_ns()
+        row = InodeRow(
+            mode=mode,
+            uid=uid,
+            gid=gid,
+            nlink=2 if stat.S_ISDIR(mode) else 1,
+            size=len(target),
+            atime_ns=now,
+            mtime_ns=now,
+            ctime_ns=now,
+            target=target,
+            rdev=rdev,
+            changed=self._counters.state.generation,
+        )
+        batch = self._batch()
+        ino = self._names.make(batch, directory, name, row)
+        batch.apply()
+        return _attributes(ino, row)
+
+    def link(self, ino: int, directory: int, name: bytes) -> Attributes:
+        """Give a file another name."""
+        batch = self._batch()
+        self._names.link(batch, ino, directory, name)
+        batch.apply()
+        return self.attributes(ino)
+
+    def unlink(self, directory: int, name: bytes) -> None:
+        """Remove a file's name."""
+        batch = self._batch()
+        self._release(batch, self._names.unlink(batch, directory, name))
+
+    def rmdir(self, directory: int, name: bytes) -> None:
+        """Remove an empty directory."""
+        batch = self._batch()
+        self._release(batch, self._names.rmdir(batch, directory, name))
+
+    def rename(self, directory: int, name: bytes, new_directory: int, new_name: bytes, flags: int = 0) -> None:
+        """Move a name; flags are NOREPLACE and EXCHANGE of the system call."""
+        batch = self._batch()
+        self._release(batch, self._names.rename(batch, directory, name, new_directory, new_name, flags))
+
+    def change(
+        self,
+        ino: int,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime_ns: int | None = None,
+        mtime_ns: int | None = None,
+        ctime_ns: int | None = None,
+    ) -> Attributes:
+        """Change attributes; None leaves one as it is.
+
+        Raises:
+            OSError: EISDIR or EINVAL for the size of what is no file, or the disk said no.
+        """
+        batch = self._batch()
+        now = time.time_ns()
+        row = batch.inode(ino)
+        if size is not None:
+            if not stat.S_ISREG(row.mode):
+                raise fault(errno.EISDIR if stat.S_ISDIR(row.mode) else errno.EINVAL)
+            self._contents.truncate(batch, ino, size)
+            row = replace(batch.inode(ino), mtime_ns=now)
+        new_mode = row.mode if mode is None else stat.S_IFMT(row.mode) | mode & _PERMISSIONS
+        chown = uid is not None or gid is not None
+        if mode is None and stat.S_ISREG(row.mode) and (chown or size is not None):
+            new_mode = without_privileges(row.mode)
+        row = replace(
+            row,
+            mode=new_mode,
+            uid=row.uid if uid is None else uid,
+            gid=row.gid if gid is None else gid,
+            atime_ns=row.atime_ns if atime_ns is None else atime_ns,
+            mtime_ns=row.mtime_ns if mtime_ns is None else mtime_ns,
+            ctime_ns=now if ctime_ns is None else ctime_ns,
+        )
+        batch.set_inode(ino, row)
+        if mode is not None or mtime_ns is not None or size is not None:
+            batch.mark_inode(ino)
+        self._apply(batch)
+        if size is not None and not self._usage.is_written(ino):
+            self._queue(ino)
+        return _attributes(ino, row)
+
+    def read(self, ino: int, offset: int, size: int) -> Data:
+        """Read from a file; shorter than `size` only at its end."""
+        row = self._inodes.get(ino)
+        if not stat.S_ISREG(row.mode):
+            raise fault(errno.EISDIR if stat.S_ISDIR(row.mode) else errno.EINVAL)
+        return self._contents.read(ino, row, offset, size)
+
+    def write(self, ino: int, offset: int, piece: bytes) -> int:
+        """Write to a file; tells how many bytes were written, fewer than there are only if the disk is full."""
+        return self._contents.write(self._batch(), ino, offset, piece)
+
+    def sync(self, ino: int) -> None:
+        """Make a file's bytes, and all changes so far, survive the machine."""
+        self._contents.sync(ino)
+        self._database.sync()
+
+    def get_meta(self) -> bytes:
+        """The JSON that the control directory has for the next version."""
+        return self._database.get(META_JSON) or b""
+
+    def set_meta(self, text: bytes) -> None:
+        """Change it."""
+        self._database.apply([(META_JSON, text)])
+
+    # ---------------------------------------------------------------------------------------------------- using
+
+    def remember(self, ino: int) -> None:
+        """The kernel was told of an inode."""
+        self._usage.remember(ino)
+
+    def forget(self, ino: int, count: int) -> None:
+        """The kernel forgot an inode that it was told of so often."""
+        self._usage.forget(ino, count)
+        self._bury(ino)
+
+    def opened(self, ino: int, writing: bool) -> None:
+        """A file was opened."""
+        self._usage.opened(ino, writing)
+
+    def closed(self, ino: int, writing: bool) -> None:
+        """A file was closed."""
+        if self._usage.closed(ino, writing) and ino not in self._orphans:
+            self._queue(ino)
+        self._bury(ino)
+
+    def open_for_writing(self) -> list[int]:
+        """Files with names that somebody has open for writing."""
+        return [ino for ino in self._usage.writers if ino not in self._orphans]
+
+    # ---------------------------------------------------------------------------------------------------- storing
+
+    def has_backlog(self) -> bool:
+        """Whether enough waits to be stored."""
+        return self._backlog.is_due
+
+    def jobs(self, files: int = 128, size: int = 64 << 20) -> list[Job]:
+        """What is to be stored next, at most so many files and about so many bytes."""
+        jobs = []
+        for due in self._backlog.take(files, size):
+            prefix = b"E" + number(due.ino)
+            found = self._database.items(prefix, limit=_MAX_EXTENTS + 1)
+            if len(found) <= _MAX_EXTENTS:
+                runs = [(int.from_bytes(key), *decode_extent(value)) for key, value in found]
+                jobs.append(Job(due.ino, due.counter, due.size, runs, due.final))
+        return jobs
+
+    def stored(self, results: Iterable[Stored]) -> None:
+        """Take over what was stored, of files that did not change since the job was given."""
+        for result in results:
+            if result.counter == self._backlog.counter(result.ino):
+                self._take_over(result)
+
+    def _take_over(self, result: Stored) -> None:
+        batch = self._batch()
+        content = Content(result.digest, result.extra, result.size, result.size)
+        self._contents.replace_by_stored(batch, result.ino, content)
+        self._apply(batch)
+        self._backlog.gone(result.ino)
+
+    # ---------------------------------------------------------------------------------------------------- committing
+
+    def freeze(self) -> int:
+        """Freeze what there is: give its generation, and begin the next.
+
+        The caller has made sure that no file is open for writing. A snapshot that is opened before the next checkpoint
+        has exactly what is frozen.
+
+        Raises:
+            OSError: The disk said no; nothing is frozen.
+        """
+        state = self._counters.state
+        following = replace(self._counters.reserved(), generation=state.generation + 1)
+        self._database.apply([(META_STATE, encode_row(following))])
+        self._counters.state = following
+        self._counters.marks.clear()
+        self._contents.freeze()
+        try:
+            self._database.checkpoint()
+        except OSError:
+            self._contents.thaw()
+            raise
+        return state.generation
+
+    def settle(self, portion: Portion) -> None:
+        """Take over what a commit found out; of files only what did not change since the freeze."""
+        for result in portion.files:
+            if self._inodes.is_own(result.ino) and self._inodes.get(result.ino).changed <= portion.generation:
+                self._take_over(result)
+        batch = self._batch()
+        for ino, committed in portion.directories:
+            try:
+                row = batch.inode(ino)
+            except OSError:
+                continue  # it was removed meanwhile
+            batch.set_inode(ino, replace(row, committed=committed))
+        batch.apply()
+
+    def committed(self, generation: int, origin: Origin) -> None:
+        """Note that all changes up to a generation are in a version, which is the base now."""
+        state = replace(self._counters.state, committed=generation)
+        self._database.apply([(META_ORIGIN, encode_row(origin)), (META_STATE, encode_row(state))])
+        self._counters.state = state
+        self.origin = origin
+
+    def thaw(self) -> None:
+        """A commit has ended, well or not."""
+        self._contents.thaw()
+
+    def sweep(self, limit: int = 1000) -> bool:
+        """Remove some rows that a commit made void; tells whether there may be more."""
+        end = number(self._counters.state.committed + 1)
+        for table in (b"Y", b"Z"):
+            found = [key for key, _nothing in self._database.items(table, limit=limit) if key < end]
+            if found:
+                self._database.apply([(table + key, None) for key in found])
+                return True
+        return False
+
+    def checkpoint_if_due(self) -> None:
+        """Begin a new log when this one is long."""
+        if self._database.logged >= _CHECKPOINT_BYTES:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Show all changes to snapshots that are opened from now on, and begin a new log."""
+        self._database.checkpoint()
+
+    def close(self) -> None:
+        """Close it; it stays as it is."""
+        self._files.close()
+        self._database.close()
+
+    # ---------------------------------------------------------------------------------------------------- within
+
+    def _batch(self) -> Batch:
+        return Batch(self._database, self._inodes, self._counters, self._base)
+
+    def _apply(self, batch: Batch) -> None:
+        """Apply a change that may give up data files."""
+        try:
+            batch.apply()
+        except OSError:
+            self._contents.spare()
+            raise
+        self._contents.collect()
+
+    def _queue(self, ino: int) -> None:
+        """Have a file stored some time, if all its bytes are in data files."""
+        row = self._inodes.get(ino)
+        if row.data and row.size and not row.content.limit:
+            self._backlog.closed(ino, row.size)
+
+    def _release(self, batch: Batch, ino: int) -> None:
+        """Apply a change that took a name from an inode (or from none: 0)."""
+        if not ino or batch.inode(ino).nlink:
+            batch.apply()
+            return
+        self._backlog.gone(ino)
+        if self._usage.is_used(ino):
+            batch.put(orphan_key(ino))
+            batch.apply()
+            self._orphans.add(ino)
+        else:
+            self._destroy(batch, ino)
+
+    def _bury(self, ino: int) -> None:
+        """Remove an inode without names that nobody uses any more."""
+        if ino in self._orphans and not self._usage.is_used(ino):
+            batch = self._batch()
+            batch.delete(orphan_key(ino))
+            self._destroy(batch, ino)
+            self._orphans.discard(ino)
+
+    def _destroy(self, batch: Batch, ino: int) -> None:
+        """Remove an inode; one of the base keeps a row that says so, or it would be as the base has it again."""
+        row = batch.inode(ino)
+        if stat.S_ISREG(row.mode):
+            self._contents.empty(batch, ino)
+        if ino < BASE:
+            batch.drop_inode(ino)
+        else:
+            batch.set_inode(ino, replace(row, size=0, content=NO_CONTENT, data=0))
+        self._apply(batch)
+
+    def _purge(self) -> None:
+        """Remove what only the processes of an earlier mount could use, and what a crash left."""
+        for ino in list(self._orphans):
+            self._bury(ino)
+        referenced = {decode_extent(value).data for _key, value in self._database.items(b"E")}
+        self._contents.remove_unreferenced(referenced)
+
+
+def _attributes(ino: int, row: InodeRow) -> Attributes:
+    size = DIRECTORY_SIZE if stat.S_ISDIR(row.mode) else row.size
+    return Attributes(
+        ino, row.mode, row.nlink, row.uid, row.gid, row.rdev, size, row.atime_ns, row.mtime_ns, row.ctime_ns
+    )
+
+
+def _owner(directory: Path) -> tuple[int, int]:
+    """Whose the draft is: entries of versions belong to nobody."""
+    status = directory.stat()
+    return status.st_uid, status.st_gid
