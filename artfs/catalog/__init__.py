@@ -4,7 +4,7 @@ LMDB holds the tables (`schema` explains them), the journal beside it holds ever
 `View` reads.
 """
 
-from artfs.catalog.actor import Actor, current_actor
+from artfs.catalog.actor import Actor, actor_of, current_actor
 from artfs.catalog.catalog import Catalog, Logged, Record
 from artfs.catalog.content import Batch
 from artfs.catalog.environment import Environment
@@ -33,6 +33,7 @@ __all__ = [
     "Version",
     "VersionEdit",
     "View",
+    "actor_of",
     "current_actor",
     "decode_metadata",
     "encode_metadata",

@@ -6,7 +6,7 @@ import os
 import pwd
 from dataclasses import dataclass
 
-__all__ = ["Actor", "current_actor"]
+__all__ = ["Actor", "actor_of", "current_actor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,22 @@ class Actor:
 
 def current_actor(run: str | None = None) -> Actor:
     """Return this process."""
-    uid = os.getuid()
+    return actor_of(os.getuid(), os.getpid(), run)
+
+
+def actor_of(uid: int, pid: int, run: str | None = None) -> Actor:
+    """Return a process of this machine.
+
+    Args:
+        uid: Its user.
+        pid: Its number.
+        run: The run, if it happens during one.
+    """
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:  # a container's arbitrary uid
         user = str(uid)
-    return Actor(_printed(user), _printed(os.uname().nodename), os.getpid(), run)
+    return Actor(_printed(user), _printed(os.uname().nodename), pid, run)
 
 
 def _printed(text: str) -> str:

@@ -61,6 +61,11 @@ class Layout:
         return self.root / "index"
 
     @property
+    def drafts(self) -> Path:
+        """Open drafts (`artfs.vfs.draft.home`)."""
+        return self.root / "drafts"
+
+    @property
     def tmp(self) -> Path:
         """What unfinished writers leave behind is found here, and only here."""
         return self.root / "tmp"
