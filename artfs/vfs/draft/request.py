@@ -22,6 +22,7 @@ __all__ = [
     "CommitRequest",
     "CommitResult",
     "Meta",
+    "Token",
     "asked_by",
     "decode_control",
     "encode_meta",
@@ -38,6 +39,7 @@ _DEFAULT_WAIT: Final = 5.0
 T = TypeVar("T")
 
 Token = Annotated[str, msgspec.Meta(max_length=64)]
+"""By which an asker finds what became of its request; nothing is made of it."""
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
