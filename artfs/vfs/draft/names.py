@@ -122,6 +122,8 @@ class Names:
 
     def link(self, batch: Batch, ino: int, directory: int, name: bytes) -> None:
         """Give a file another name."""
+        if self.find(directory, name):
+            raise fault(errno.EEXIST)
         row = batch.inode(ino)
         if stat.S_ISDIR(row.mode):
             raise fault(errno.EPERM)
@@ -129,8 +131,6 @@ class Names:
             raise fault(errno.ENOENT)
         if row.nlink >= _MAX_LINKS:
             raise fault(errno.EMLINK)
-        if self.find(directory, name):
-            raise fault(errno.EEXIST)
         self._living(batch, directory)
         batch.set_inode(ino, replace(row, nlink=row.nlink + 1, ctime_ns=time.time_ns()))
         self.add(batch, directory, name, ino)

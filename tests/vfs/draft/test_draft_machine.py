@@ -1,0 +1,228 @@
+"""A draft against a real directory: random histories, the same answers, the same tree."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from artfs.catalog import NewVersion
+from artfs.names import parse_artifact_name, parse_ref
+from artfs.store import open_store
+from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.rows import BASE
+from tests.support.drafts import make_draft
+from tests.support.libc import renameat2
+
+NAMES = [b"a", b"b", b"c"]
+paths = st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(tuple)
+offsets = st.sampled_from([0, 1, 100, 4096, 5000, 130_000, 300_000])
+sizes = st.sampled_from([0, 1, 99, 4096, 140_000])
+Path_ = tuple[bytes, ...]
+
+
+def outcome(call: Callable[[], object]) -> int:
+    """0, or the error number."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno or -1
+    return 0
+
+
+class DraftMachine(RuleBasedStateMachine):
+    """The rules do the same to both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = Path(tempfile.mkdtemp(prefix="artfs-draft-"))
+        self.real = os.fsencode(self.top / "real")
+        self.count = 0
+
+    @initialize(based=st.booleans())
+    def begin(self, based: bool) -> None:
+        os.mkdir(self.real)
+        self.store = open_store(self.top / "store", create=True)
+        version = None
+        if based:
+            for number, path in enumerate([b"a/a", b"a/b/c", b"b/b/b", b"c"]):
+                os.makedirs(os.path.dirname(self.real + b"/" + path), exist_ok=True)
+                with open(self.real + b"/" + path, "wb") as file:
+                    file.write(bytes([number]) * (10 + 100_000 * number))
+            os.mkdir(self.real + b"/b/a")
+            os.symlink(b"target", self.real + b"/a/c")
+            self.store.put([self.real], NewVersion(name=parse_artifact_name("base")))
+            version = self.store.version(parse_ref("base"))
+        self.place = make_draft(self.top / "draft", version)
+        self.draft = Draft(self.place, self.store)
+
+    def teardown(self) -> None:
+        if hasattr(self, "draft"):
+            self.draft.close()
+        if hasattr(self, "store"):
+            self.store.close()
+        shutil.rmtree(self.top, ignore_errors=True)
+
+    # ------------------------------------------------------------------------------------------------- helpers
+
+    def walk(self, path: Path_) -> int:
+        """The inode at a path, as the kernel would find it: a symlink on the way leads nowhere here."""
+        found = self.draft.attributes(BASE)
+        for name in path:
+            entry = None if stat.S_ISLNK(found.mode) else self.draft.lookup(found.ino, name)
+            if entry is None:
+                raise FileNotFoundError(errno.ENOENT, "")
+            found = entry
+        return found.ino
+
+    def directory(self, path: Path_) -> int:
+        """The inode of the directory that a path's last name is in."""
+        ino = self.walk(path[:-1])
+        mode = self.draft.attributes(ino).mode
+        if not stat.S_ISDIR(mode):
+            raise OSError(errno.ENOENT if stat.S_ISLNK(mode) else errno.ENOTDIR, "")
+        return ino
+
+    def at(self, path: Path_) -> bytes:
+        return b"/".join([self.real, *path])
+
+    def both(self, real: Callable[[], object], draft: Callable[[], object]) -> bool:
+        expected, got = outcome(real), outcome(draft)
+        assert got == expected, (os.strerror(expected), os.strerror(got))
+        return expected == 0
+
+    # ------------------------------------------------------------------------------------------------- rules
+
+    @rule(path=paths)
+    def mkdir(self, path: Path_) -> None:
+        self.both(
+            lambda: os.mkdir(self.at(path)),
+            lambda: self.draft.make(self.directory(path), path[-1], stat.S_IFDIR | 0o755, 0, 0),
+        )
+
+    @rule(path=paths)
+    def create(self, path: Path_) -> None:
+        self.both(
+            lambda: os.close(os.open(self.at(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)),
+            lambda: self.draft.make(self.directory(path), path[-1], stat.S_IFREG | 0o644, 0, 0),
+        )
+
+    @rule(path=paths)
+    def symlink(self, path: Path_) -> None:
+        self.both(
+            lambda: os.symlink(b"target", self.at(path)),
+            lambda: self.draft.make(self.directory(path), path[-1], stat.S_IFLNK | 0o777, 0, 0, target=b"target"),
+        )
+
+    @rule(path=paths, offset=offsets, size=sizes)
+    def write(self, path: Path_, offset: int, size: int) -> None:
+        if not stat.S_ISREG(self.mode(path)):
+            return
+        self.count += 1
+        data = bytes([self.count % 251 + 1]) * size
+
+        def real() -> None:
+            with open(self.at(path), "r+b") as file:
+                os.pwrite(file.fileno(), data, offset)
+
+        if size:
+            self.both(real, lambda: self.draft.write(self.walk(path), offset, data))
+
+    def mode(self, path: Path_) -> int:
+        try:
+            return os.lstat(self.at(path)).st_mode
+        except OSError:
+            return 0
+
+    @rule(path=paths, size=offsets)
+    def truncate(self, path: Path_, size: int) -> None:
+        if not stat.S_ISLNK(self.mode(path)):
+            self.both(lambda: os.truncate(self.at(path), size), lambda: self.draft.change(self.walk(path), size=size))
+
+    @rule(path=paths, mode=st.sampled_from([0o600, 0o755, 0o1777]))
+    def chmod(self, path: Path_, mode: int) -> None:
+        if not stat.S_ISLNK(self.mode(path)):
+            self.both(lambda: os.chmod(self.at(path), mode), lambda: self.draft.change(self.walk(path), mode=mode))
+
+    @rule(path=paths)
+    def unlink(self, path: Path_) -> None:
+        self.both(lambda: os.unlink(self.at(path)), lambda: self.draft.unlink(self.directory(path), path[-1]))
+
+    @rule(path=paths)
+    def rmdir(self, path: Path_) -> None:
+        self.both(lambda: os.rmdir(self.at(path)), lambda: self.draft.rmdir(self.directory(path), path[-1]))
+
+    @rule(path=paths, new=paths)
+    def link(self, path: Path_, new: Path_) -> None:
+        self.both(
+            lambda: os.link(self.at(path), self.at(new), follow_symlinks=False),
+            lambda: self.draft.link(self.walk(path), self.directory(new), new[-1]),
+        )
+
+    @rule(path=paths, new=paths, flags=st.sampled_from([0, 0, 0, 1, 2]))
+    def rename(self, path: Path_, new: Path_, flags: int) -> None:
+        if len(new) < len(path) and path[: len(new)] == new:
+            return  # the kernel refuses a directory that the source is in before it asks anybody
+        self.both(
+            lambda: renameat2(self.at(path), self.at(new), flags),
+            lambda: self.draft.rename(self.directory(path), path[-1], self.directory(new), new[-1], flags),
+        )
+
+    @rule()
+    def reopen(self) -> None:
+        self.draft.close()
+        self.draft = Draft(self.place, self.store)
+
+    @rule()
+    def freeze_and_thaw(self) -> None:
+        self.draft.freeze()
+        self.draft.thaw()
+
+    @rule(path=paths)
+    def unlink_while_used(self, path: Path_) -> None:
+        if not stat.S_ISREG(self.mode(path)):
+            return
+        ino = self.walk(path)
+        expected = Path(os.fsdecode(self.at(path))).read_bytes()
+        self.draft.opened(ino, writing=False)
+        os.unlink(self.at(path))
+        self.draft.unlink(self.directory(path), path[-1])
+        assert bytes(self.draft.read(ino, 0, 1 << 20)) == expected
+        self.draft.closed(ino, writing=False)
+
+    # ------------------------------------------------------------------------------------------------- the same
+
+    @invariant()
+    def the_trees_are_equal(self) -> None:
+        if hasattr(self, "draft"):
+            self.compare(BASE, self.real, {})
+
+    def compare(self, ino: int, real: bytes, inodes: dict[int, int]) -> None:
+        entries = {name: attributes for name, attributes, _next in self.draft.listdir(ino)}
+        assert sorted(entries) == sorted(os.listdir(real))
+        for name, attributes in entries.items():
+            path = real + b"/" + name
+            status = os.lstat(path)
+            assert attributes == self.draft.lookup(ino, name)
+            assert attributes.mode == status.st_mode
+            if not stat.S_ISDIR(status.st_mode):
+                assert (attributes.size, attributes.nlink) == (status.st_size, status.st_nlink)
+                assert inodes.setdefault(status.st_ino, attributes.ino) == attributes.ino
+            if stat.S_ISREG(status.st_mode):
+                assert bytes(self.draft.read(attributes.ino, 0, 1 << 20)) == Path(os.fsdecode(path)).read_bytes()
+            elif stat.S_ISDIR(status.st_mode):
+                self.compare(attributes.ino, path, inodes)
+
+
+TestDraftMachine = DraftMachine.TestCase
+TestDraftMachine.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
