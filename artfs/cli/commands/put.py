@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from artfs.cli.arguments import ALIAS, DURATION, METADATA, NAME, TAG, TEXT, TYPE, metadata_of
+from artfs.cli.arguments import NAME, metadata_of
 from artfs.cli.command import command as artfs_command
 from artfs.cli.documents import version_document
 from artfs.cli.failure import terminable
+from artfs.cli.newversion import version_options
 from artfs.cli.output import json_option, print_document, print_result
 from artfs.cli.progress import progress_bar
 from artfs.cli.settings import Settings
@@ -32,18 +33,7 @@ __all__ = ["command"]
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False))
 @click.option("-n", "--name", required=True, type=NAME, help="The artifact.")
-@click.option("-t", "--type", "type_", type=TYPE, help="The artifact's type; `dataset` for a new one.")
-@click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the version (repeatable).")
-@click.option("-m", "--description", "--message", "description", default="", type=TEXT, help="Describe the version.")
-@click.option(
-    "--meta",
-    multiple=True,
-    type=METADATA,
-    help="Metadata; the value is JSON if it reads as JSON, else text (repeatable).",
-)
-@click.option("--tag", "tags", multiple=True, type=TAG, help="A tag for the version (repeatable).")
-@click.option("--ttl", type=DURATION, help="How long the version is kept, as 30d or 12h.")
-@click.option("--if-changed", is_flag=True, help="Give the latest version back when it has the same contents.")
+@version_options
 @json_option
 @click.pass_obj
 def command(
