@@ -22,6 +22,7 @@ from artfs.names import (
     parse_ref,
     parse_tag,
     quoted,
+    version_index,
 )
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALIAS",
+    "DRAFT",
     "DURATION",
     "METADATA",
     "NAME",
@@ -37,6 +39,7 @@ __all__ = [
     "TAG",
     "TEXT",
     "TYPE",
+    "VERSION",
     "metadata_of",
 ]
 
@@ -106,6 +109,13 @@ def _no_constant(text: str) -> None:
     raise ValueError(text)
 
 
+def _version(value: str) -> str:
+    """Check `vN` or a reference; which artifact `vN` is of, others say."""
+    if version_index(value) is None:
+        parse_ref(value)
+    return value
+
+
 _UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION: Final = re.compile(r"(?:[0-9]{1,9}[wdhms])+\Z")
 
@@ -128,6 +138,8 @@ TYPE = _Parsed("type", parse_artifact_type)
 ALIAS = _Parsed("alias", parse_alias)
 TAG = _Parsed("tag", parse_tag)
 REF = _Named("ref", parse_ref)
+VERSION: click.ParamType[str] = _Named("version", _version)
+DRAFT: click.ParamType[str] = _Parsed("draft", parse_artifact_name)
 PATH_REF = _Named("ref/path", parse_path_ref)
 METADATA = _Parsed("key=value", _metadata)
 DURATION = _Parsed("duration", _duration)

@@ -95,7 +95,7 @@ def _verdict(error: BaseException) -> tuple[int, str]:
         case ArtfsError():
             return error.exit_code, str(error)
         case KeyboardInterrupt() | click.Abort():
-            return INTERRUPTED, "interrupted"
+            return INTERRUPTED, str(error) or "interrupted"
         case Terminated():
             return 128 + error.number, f"stopped by a signal ({error})"
         case BrokenPipeError():

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from artfs.names import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from artfs.store import Progress
 
-__all__ = ["progress_bar"]
+__all__ = ["percent_bar", "progress_bar"]
 
 _WORTH_FILES = 1000
 _WORTH_BYTES = 16 << 20
+_WORTH_SECONDS = 0.5
 
 
 @contextmanager
@@ -77,6 +81,59 @@ class _TerminalProgress:
             self._done += files
             task = self._bar.task_ids[0]
             self._bar.update(task, advance=size, files=f"{self._done}/{self._files}")
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+@contextmanager
+def percent_bar(doing: str) -> Iterator[Callable[[int, str], None]]:
+    """Give what is told the percentage of something that another process does, and what that waits for, if anything.
+
+    Args:
+        doing: One word for what is done.
+    """
+    bar = _PercentBar(doing)
+    try:
+        yield bar.show
+    finally:
+        bar.close()
+
+
+class _PercentBar:
+    """Shows a bar on a terminal's stderr once it has lasted a while."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._seen = sys.stderr is not None and sys.stderr.isatty()
+        self._begun = time.monotonic()
+        self._bar: Bar | None = None
+
+    def show(self, percent: int, waiting: str) -> None:
+        """So much is done."""
+        if not self._seen or time.monotonic() - self._begun < _WORTH_SECONDS:
+            return
+        if self._bar is None:
+            self._bar = self._make()
+        self._bar.update(self._bar.task_ids[0], completed=percent, waiting=printable(waiting))
+
+    def _make(self) -> Bar:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[waiting]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        bar.add_task(self._doing, total=100, waiting="")
+        bar.start()
+        return bar
 
     def close(self) -> None:
         """Take the bar off the terminal."""
