@@ -1,0 +1,59 @@
+"""What the process that serves a draft and the one that stores its files tell each other about files."""
+
+from __future__ import annotations
+
+import msgspec
+
+from artfs.vfs.draft.rows import Committed
+
+__all__ = ["Job", "Portion", "Stored"]
+
+
+class Job(msgspec.Struct, array_like=True, frozen=True):
+    """A file to be stored in the background; all its bytes are in data files.
+
+    Attributes:
+        ino: Its inode.
+        counter: Changes with its bytes; appending to a file that grows does not change it.
+        size: How many bytes there are, from the first on.
+        extents: Where: start, end, number of the data file; what they leave out is zero.
+        final: These are all. Otherwise the file grows, and a later job has more.
+    """
+
+    ino: int
+    counter: int
+    size: int
+    extents: list[tuple[int, int, int]]
+    final: bool
+
+
+class Stored(msgspec.Struct, array_like=True, frozen=True):
+    """A file that was stored.
+
+    Attributes:
+        ino: Its inode.
+        counter: As in the job; 0 if a commit stored it.
+        digest: Of its content, as in `Entry`.
+        extra: As in `Entry`.
+        size: In bytes.
+    """
+
+    ino: int
+    counter: int
+    digest: bytes
+    extra: bytes
+    size: int
+
+
+class Portion(msgspec.Struct, array_like=True, frozen=True):
+    """Part of what a commit found out, once it is published.
+
+    Attributes:
+        generation: The one that was committed.
+        files: What it stored.
+        directories: Inode, and what the version has of the directory.
+    """
+
+    generation: int
+    files: list[Stored]
+    directories: list[tuple[int, Committed]]
