@@ -7,10 +7,9 @@ import stat
 import time
 from pathlib import Path
 
-from artfs.vfs.draft.database import DraftDatabase
-
 from artfs.catalog import Version
 from artfs.store import root_entry
+from artfs.vfs.draft.database import DraftDatabase
 from artfs.vfs.draft.inodes import row_of_entry
 from artfs.vfs.draft.rows import BASE, META_ORIGIN, META_STATE, InodeRow, Origin, State, encode_row, inode_key
 
