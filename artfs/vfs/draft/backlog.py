@@ -6,7 +6,7 @@ database's journal) is never stored. A large file that is written from front to 
 
 from __future__ import annotations
 
-import time
+import secrets
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -21,13 +21,11 @@ class Due(NamedTuple):
 
     Attributes:
         ino: Its inode.
-        counter: Changes with its bytes.
-        size: How many of them, from the first on.
+        size: How many of its bytes, from the first on.
         final: It was closed: these are all. Otherwise it grows.
     """
 
     ino: int
-    counter: int
     size: int
     final: bool
 
@@ -45,21 +43,17 @@ class _Growth:
 class Backlog:
     """Fed with what happens to files.
 
-    A counter is given to every change of a file's bytes, and none twice, not even by the next process that serves.
+    It counts changes: every one but an append to a file that grows has a number, and none has that of another, not
+    even one that the next process counts, which begins anywhere.
     """
 
     def __init__(self) -> None:
-        self._counter = time.time_ns()
-        self._counters: dict[int, int] = {}
+        self._counter = secrets.randbits(62)
         self._growing: dict[int, _Growth] = {}
         self._closed: dict[int, int] = {}
         self._closed_bytes = 0
 
-    def counter(self, ino: int) -> int:
-        """The counter of a file's last change, 0 if this process knows of none."""
-        return self._counters.get(ino, 0)
-
-    def wrote(self, ino: int, start: int, end: int, *, fresh: bool) -> None:
+    def wrote(self, ino: int, start: int, end: int, *, fresh: bool) -> int | None:
         """Bytes were written.
 
         Args:
@@ -67,22 +61,25 @@ class Backlog:
             start: Offset of the first.
             end: Offset after the last.
             fresh: The file was empty before.
+
+        Returns:
+            The number of the change; None: it only grew.
         """
         growth = self._growing.get(ino)
         if growth is not None and start == growth.end:
             growth.end = end
-            return
-        self.changed(ino)
+            return None
+        count = self.changed(ino)
         if fresh and start == 0:
             self._growing[ino] = growth = _Growth()
             growth.end = end
+        return count
 
-    def changed(self, ino: int) -> None:
-        """Bytes changed otherwise than by being appended."""
+    def changed(self, ino: int) -> int:
+        """Bytes changed otherwise than by being appended; gives the number of the change."""
         self._counter += 1
-        self._counters[ino] = self._counter
-        self._growing.pop(ino, None)
-        self._closed_bytes -= self._closed.pop(ino, 0)
+        self.gone(ino)
+        return self._counter
 
     def closed(self, ino: int, size: int) -> None:
         """The last writer closed a file that has bytes to be stored."""
@@ -92,7 +89,6 @@ class Backlog:
 
     def gone(self, ino: int) -> None:
         """A file has no bytes to be stored any more."""
-        self._counters.pop(ino, None)
         self._growing.pop(ino, None)
         self._closed_bytes -= self._closed.pop(ino, 0)
 
@@ -111,11 +107,11 @@ class Backlog:
             if growth.end - growth.given >= _DUE_BYTES:
                 growth.given = growth.end
                 size -= _DUE_BYTES
-                yield Due(ino, self.counter(ino), growth.end, final=False)
+                yield Due(ino, growth.end, final=False)
         while self._closed and files > 0 and size > 0:
             ino = next(iter(self._closed))
             length = self._closed.pop(ino)
             self._closed_bytes -= length
             files -= 1
             size -= length
-            yield Due(ino, self.counter(ino), length, final=True)
+            yield Due(ino, length, final=True)

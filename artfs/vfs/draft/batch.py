@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from artfs.vfs.draft.base import BaseTree
-
 from artfs.vfs.draft.inodes import Inodes
 from artfs.vfs.draft.rows import (
     BASE,

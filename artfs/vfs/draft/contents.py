@@ -105,6 +105,7 @@ class Contents:
         if tail is None or tail.data != data or not (tail.start <= offset and end <= tail.end):
             tail = cover(batch, self._rows, ino, Range(offset, end, data))
         now = time.time_ns()
+        counter = self._backlog.wrote(ino, offset, end, fresh=row.size == 0)
         batch.set_inode(
             ino,
             replace(
@@ -115,13 +116,12 @@ class Contents:
                 ctime_ns=now,
                 data=data,
                 data_generation=batch.generation,
-                changed=batch.generation,
+                counter=row.counter if counter is None else counter,
             ),
         )
         batch.mark_inode(ino)
         batch.apply()
         self._hold(ino, tail)
-        self._backlog.wrote(ino, offset, end, fresh=row.size == 0)
         return written
 
     def _hold(self, ino: int, tail: Range) -> None:
@@ -145,9 +145,8 @@ class Contents:
                 if content.limit > size:
                     content = Content(content.digest, content.extra, content.size, size)
                 row = replace(row, content=content)
-        batch.set_inode(ino, replace(row, size=size, changed=batch.generation))
+        batch.set_inode(ino, replace(row, size=size, counter=self._backlog.changed(ino)))
         batch.mark_inode(ino)
-        self._backlog.changed(ino)
 
     def empty(self, batch: Batch, ino: int) -> None:
         """Give up all that data files have of a file; they go when the batch was applied and `collect` is called."""

@@ -15,18 +15,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from artfs.vfs.draft.base import BaseTree
-from artfs.vfs.draft.database import DraftDatabase
-from artfs.vfs.draft.jobs import Job, Portion, Stored
 from msgspec.structs import replace
 
 from artfs.format.digest import Data
 from artfs.store import Store
 from artfs.vfs.draft.backlog import Backlog
+from artfs.vfs.draft.base import BaseTree
 from artfs.vfs.draft.batch import Batch, Counters
 from artfs.vfs.draft.contents import Contents, without_privileges
+from artfs.vfs.draft.database import DraftDatabase
 from artfs.vfs.draft.datafiles import DataFiles
 from artfs.vfs.draft.inodes import Inodes, fault
+from artfs.vfs.draft.jobs import Job, Portion, Stored
 from artfs.vfs.draft.listing import Listing
 from artfs.vfs.draft.names import Names
 from artfs.vfs.draft.rows import (
@@ -188,7 +188,6 @@ class Draft:
             ctime_ns=now,
             target=target,
             rdev=rdev,
-            changed=self._counters.state.generation,
         )
         batch = self._batch()
         ino = self._names.make(batch, directory, name, row)
@@ -326,13 +325,16 @@ class Draft:
             found = self._database.items(prefix, limit=_MAX_EXTENTS + 1)
             if len(found) <= _MAX_EXTENTS:
                 runs = [(int.from_bytes(key), *decode_extent(value)) for key, value in found]
-                jobs.append(Job(due.ino, due.counter, due.size, runs, due.final))
+                jobs.append(Job(due.ino, self._inodes.get(due.ino).counter, due.size, runs, due.final))
         return jobs
 
     def stored(self, results: Iterable[Stored]) -> None:
-        """Take over what was stored, of files that did not change since the job was given."""
+        """Take over what was stored, of files whose bytes did not change since they were read."""
         for result in results:
-            if result.counter == self._backlog.counter(result.ino):
+            if not self._inodes.is_own(result.ino):
+                continue
+            row = self._inodes.get(result.ino)
+            if (row.counter, row.size) == (result.counter, result.size) and row.nlink:
                 self._take_over(result)
 
     def _take_over(self, result: Stored) -> None:
@@ -368,9 +370,7 @@ class Draft:
 
     def settle(self, portion: Portion) -> None:
         """Take over what a commit found out; of files only what did not change since the freeze."""
-        for result in portion.files:
-            if self._inodes.is_own(result.ino) and self._inodes.get(result.ino).changed <= portion.generation:
-                self._take_over(result)
+        self.stored(portion.files)
         batch = self._batch()
         for ino, committed in portion.directories:
             try:

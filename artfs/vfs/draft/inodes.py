@@ -7,10 +7,9 @@ import os
 import stat
 from typing import Final
 
-from artfs.vfs.draft.base import BaseTree
-
 from artfs.errors import NotFoundError
 from artfs.format.node import Entry, Kind
+from artfs.vfs.draft.base import BaseTree
 from artfs.vfs.draft.rows import BASE, NO_CONTENT, Committed, Content, InodeRow, Rows, decode_inode, inode_key
 
 __all__ = ["Inodes", "fault", "row_of_entry"]

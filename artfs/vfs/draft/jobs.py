@@ -14,7 +14,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         ino: Its inode.
-        counter: Changes with its bytes; appending to a file that grows does not change it.
+        counter: As in its row: changes with its bytes, but for appending while it grows.
         size: How many bytes there are, from the first on.
         extents: Where: start, end, number of the data file; what they leave out is zero.
         final: These are all. Otherwise the file grows, and a later job has more.
@@ -32,7 +32,7 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         ino: Its inode.
-        counter: As in the job; 0 if a commit stored it.
+        counter: As in its row when its bytes were read.
         digest: Of its content, as in `Entry`.
         extra: As in `Entry`.
         size: In bytes.
@@ -49,11 +49,9 @@ class Portion(msgspec.Struct, array_like=True, frozen=True):
     """Part of what a commit found out, once it is published.
 
     Attributes:
-        generation: The one that was committed.
         files: What it stored.
         directories: Inode, and what the version has of the directory.
     """
 
-    generation: int
     files: list[Stored]
     directories: list[tuple[int, Committed]]

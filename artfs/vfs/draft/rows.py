@@ -130,7 +130,7 @@ class InodeRow(msgspec.Struct, array_like=True, frozen=True):
         content: A file's bytes in the store, under its extents.
         data: The data file that is written to now; 0: none.
         data_generation: In which that was begun; in a later generation it is never written to again.
-        changed: The generation in which bytes or size last changed.
+        counter: Of the last change of a file's bytes, other than appending to it while it was open.
         target: Of a symlink.
         rdev: Of a device.
         lower: A directory's topmost page in the base; empty: nothing below.
@@ -148,7 +148,7 @@ class InodeRow(msgspec.Struct, array_like=True, frozen=True):
     content: Content = NO_CONTENT
     data: int = 0
     data_generation: int = 0
-    changed: int = 0
+    counter: int = 0
     target: bytes = b""
     rdev: int = 0
     lower: bytes = b""
