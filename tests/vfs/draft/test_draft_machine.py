@@ -18,7 +18,10 @@ from artfs.catalog import NewVersion
 from artfs.names import parse_artifact_name, parse_ref
 from artfs.store import open_store
 from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.jobs import Portion
+from artfs.vfs.draft.request import CommitRequest
 from artfs.vfs.draft.rows import BASE
+from artfs.vfs.draft.storer import DraftStorer, Report
 from tests.support.drafts import make_draft
 from tests.support.libc import renameat2
 
@@ -63,10 +66,12 @@ class DraftMachine(RuleBasedStateMachine):
             version = self.store.version(parse_ref("base"))
         self.place = make_draft(self.top / "draft", version)
         self.draft = Draft(self.place, self.store)
+        self.storer = DraftStorer(self.store)
 
     def teardown(self) -> None:
         if hasattr(self, "draft"):
             self.draft.close()
+            self.storer.close()
         if hasattr(self, "store"):
             self.store.close()
         shutil.rmtree(self.top, ignore_errors=True)
@@ -184,6 +189,42 @@ class DraftMachine(RuleBasedStateMachine):
     @rule()
     def freeze_and_thaw(self) -> None:
         self.draft.freeze()
+        self.draft.thaw()
+
+    @rule()
+    def store_in_the_background(self) -> None:
+        for path in [os.path.join(at, name) for at, _names, files in os.walk(self.real) for name in files]:
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                ino = self.walk(tuple(path[len(self.real) + 1 :].split(b"/")))
+                self.draft.opened(ino, writing=True)
+                self.draft.closed(ino, writing=True)
+        self.storer.store(self.place, self.draft.jobs(size=1 << 40))
+        self.draft.stored(result for _place, result in self.storer.flush())
+
+    @rule(settled=st.integers(0, 2), meanwhile=st.none() | st.tuples(paths, offsets))
+    def commit(self, settled: int, meanwhile: tuple[Path_, int] | None) -> None:
+        """The version is what storing the directory gives, whatever is written or comes to an end meanwhile."""
+        frozen = self.draft.freeze()
+        expected = self.store.put([self.real], NewVersion(name=parse_artifact_name("real"))).version.tree
+        copy = self.top / "frozen"  # LMDB opens an environment once in a process, and the storer has one of its own
+        shutil.copytree(self.place, copy)
+        if meanwhile is not None:
+            self.write(meanwhile[0], meanwhile[1], 77)
+        reports: list[Report] = []
+        try:
+            outcome = self.storer.commit(copy, CommitRequest(message="m"), reports.append)
+        finally:
+            shutil.rmtree(copy)
+        tree = self.store.version(parse_ref(outcome.ref)).tree
+        assert (tree.digest, tree.size, tree.entries) == (expected.digest, expected.size, expected.entries)
+        portions = [report for report in reports if isinstance(report, Portion)]
+        for portion in portions[: len(portions) * settled // 2]:
+            self.draft.settle(portion)
+        if settled == 2:
+            self.draft.committed(frozen, outcome.origin)
+            while self.draft.sweep():
+                pass
+            assert meanwhile is not None or not self.draft.is_touched()
         self.draft.thaw()
 
     @rule(path=paths)

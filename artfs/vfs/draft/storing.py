@@ -1,0 +1,134 @@
+"""Store files of drafts: read what was written, cut it, and hand it to the writers of chunks and nodes.
+
+A file that grows is cut as far as it is certain; what comes later goes on from there. A file of which little changed is
+cut again around the changes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from artfs.chunks.chunker import Chunker
+from artfs.format.chunklist import Piece
+from artfs.format.digest import Data
+from artfs.format.node import Entry, Kind
+from artfs.store.chunkstore import ChunkWriter
+from artfs.store.tree.build import Content, NodeSink, build_content
+from artfs.store.tree.pages import Pages
+from artfs.vfs.draft.frozen import FrozenDraft
+from artfs.vfs.draft.recut import intact, recut
+from artfs.vfs.draft.rows import InodeRow
+
+__all__ = ["FileWriter", "Growth", "Read"]
+
+_BUFFER: Final = 8 << 20
+
+Read = Callable[[int, int], Data]
+"""Bytes of a file: offset and how many; fewer only at its end."""
+
+
+@dataclass(slots=True)
+class Growth:
+    """A file that is being stored while it grows.
+
+    Attributes:
+        counter: Of its row; with another one it is another file.
+        end: How far it is cut and stored.
+        pieces: Its chunks so far.
+    """
+
+    counter: int
+    end: int = 0
+    pieces: list[Piece] = field(default_factory=list)
+
+
+class FileWriter:
+    """Stores the bytes of files.
+
+    Args:
+        chunks: Takes chunks.
+        nodes: Takes chunk lists.
+        pages: Reads chunk lists that there are.
+        chunker: Cuts.
+    """
+
+    def __init__(self, chunks: ChunkWriter, nodes: NodeSink, pages: Pages, chunker: Chunker) -> None:
+        self._chunks = chunks
+        self._nodes = nodes
+        self._pages = pages
+        self._chunker = chunker
+        self.written = 0
+        """Bytes that were read and stored or found stored."""
+
+    def small(self, files: Sequence[Data]) -> list[Content]:
+        """Store files that are one chunk each, none of them empty."""
+        prepared = self._chunks.prepare(files)
+        self._chunks.append(prepared)
+        self.written += sum(map(len, files))
+        return [build_content([Piece(length, chunk)], self._nodes) for chunk, length, _record in prepared]
+
+    @property
+    def small_size(self) -> int:
+        """A file of at most so many bytes is one chunk."""
+        return self._chunker.params.min_size
+
+    def grow(self, growth: Growth, size: int, read: Read, *, final: bool) -> None:
+        """Store what a file has more.
+
+        Args:
+            growth: How far it is; is moved on.
+            size: How many bytes there are now.
+            read: Reads them.
+            final: There will not be more.
+        """
+        for cut in self._cut(growth.end, size, read, final=final):
+            growth.pieces += self._store(cut)
+            growth.end += sum(map(len, cut))
+
+    def content(self, growth: Growth) -> Content:
+        """The content of a file that is stored to its end."""
+        return build_content(growth.pieces, self._nodes)
+
+    def changed(self, draft: FrozenDraft, ino: int, row: InodeRow) -> Content:
+        """Store a file of which a part is in the store already."""
+        content = row.content
+        old = Entry(b"", Kind.FILE, 0, 0, content.size, content.digest, extra=content.extra)
+        ranges = [(extent.start, extent.end) for extent in draft.extents(ino)]
+        kept = intact(self._pages.pieces(old), content.limit, ranges, row.size)
+
+        def read(offset: int, size: int) -> Data:
+            return draft.read(ino, offset, size)
+
+        def cut(start: int) -> Iterator[tuple[int, memoryview]]:
+            at = start
+            for pieces in self._cut(start, row.size, read, final=True, step=4 * self._chunker.params.max_size):
+                for piece in pieces:
+                    at += len(piece)
+                    yield at, piece
+
+        return build_content(recut(kept, row.size, cut, self._store), self._nodes)
+
+    def _cut(
+        self, start: int, size: int, read: Read, *, final: bool, step: int = _BUFFER
+    ) -> Iterator[list[memoryview]]:
+        """Read a file from a cut on, and give the pieces that are certain, buffer by buffer."""
+        at = start
+        while at < size:
+            take = min(step, size - at)
+            last = final and at + take == size
+            if not last and take < step:
+                return  # too little to be worth it: more will come
+            buffer = memoryview(read(at, take))
+            ends = self._chunker.split(buffer, last)
+            if not ends:
+                return
+            yield [buffer[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+            at += ends[-1]
+
+    def _store(self, pieces: list[memoryview]) -> list[Piece]:
+        prepared = self._chunks.prepare(pieces)
+        self._chunks.append(prepared)
+        self.written += sum(map(len, pieces))
+        return [Piece(length, chunk) for chunk, length, _record in prepared]
