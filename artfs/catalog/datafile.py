@@ -17,7 +17,7 @@ from artfs.catalog.faults import damaged_index
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_data_file", "sized_commit"]
+__all__ = ["bytes_missing", "check_data_file", "sized_commit"]
 
 # Flags of the page | magic, version, address, map size | page size | last page, transaction.
 _META: Final = struct.Struct("<10xH4x IIQQ I92x QQ")
@@ -43,11 +43,11 @@ def check_data_file(index: int, data: int) -> None:
         IntegrityError: It is too short, or it is no LMDB file.
         OSError: It cannot be read.
     """
-    if _short_by(data) > 0:
+    if bytes_missing(data) > 0:
         # A commit may leave its last pages unwritten when nothing refers to them; `sized_commit` adds them at once.
         fcntl.flock(index, fcntl.LOCK_SH)
         try:
-            short = _short_by(data)
+            short = bytes_missing(data)
         finally:
             fcntl.flock(index, fcntl.LOCK_UN)
         if short > 0:
@@ -64,7 +64,7 @@ def sized_commit(index: int, data: int) -> Iterator[None]:
     fcntl.flock(index, fcntl.LOCK_EX)
     try:
         yield
-        short = _short_by(data)
+        short = bytes_missing(data)
         if short > 0:
             # Never ftruncate: another process's commit may have made the file longer since. This only ever lengthens.
             os.posix_fallocate(data, os.fstat(data).st_size + short - 1, 1)
@@ -72,7 +72,7 @@ def sized_commit(index: int, data: int) -> Iterator[None]:
         fcntl.flock(index, fcntl.LOCK_UN)
 
 
-def _short_by(data: int) -> int:
+def bytes_missing(data: int) -> int:
     """How many bytes the file lacks (negative: it has more than it needs, which is harmless)."""
     first = _read_meta(data, 0)
     second = _read_meta(data, first.page_size)

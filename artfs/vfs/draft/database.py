@@ -1,14 +1,14 @@
 """The rows of a draft, as the process that serves it has them: LMDB for what is long known, a redo log for the rest.
 
 One write transaction stays open. A change goes into the log first, by a plain write, so it survives this process the
-moment it is acknowledged; then into the transaction. A checkpoint commits the transaction, synced, and begins a log:
+moment it is acknowledged; then into the transaction. A checkpoint
 
-1. the log of the next epoch is made;
-2. the transaction is committed, and with it the number of that epoch;
-3. the old log is removed.
+1. makes the log of the next epoch;
+2. commits the transaction, synced, and with it the number of that epoch;
+3. removes the old log.
 
-Whatever comes between, the epoch in the rows says which log belongs to them: the others are removed when the draft is
-opened. A commit that fails loses nothing: the log has it all.
+Whatever comes between, the epoch in the rows says which log belongs to them. A commit that fails loses nothing: the
+log has it all.
 """
 
 from __future__ import annotations
@@ -16,61 +16,55 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Self
 
-import lmdb
+from artfs.errors import IntegrityError
+from artfs.vfs.draft.environment import RowsEnvironment
+from artfs.vfs.draft.redo import Mark, RedoLog, logs
+from artfs.vfs.draft.table import Table
 
-from artfs.errors import IntegrityError, StorageError
-from artfs.vfs.draft.redo import RedoLog, logs
-from artfs.vfs.draft.table import Table, Txn, seal
+__all__ = ["EPOCH_KEY", "DraftDatabase"]
 
-__all__ = ["MAP_SIZE", "DraftDatabase", "open_rows"]
+EPOCH_KEY: Final = b"\0epoch"
+"""Of the number of the log that belongs to the rows. No table of rows begins with this byte."""
 
-MAP_SIZE: Final = 1 << 40
-_EPOCH: Final = b"\0epoch"
-_NEARLY_FULL: Final = 1 << 20
-
-
-def open_rows(directory: Path, *, create: bool = False, readonly: bool = False) -> lmdb.Environment:
-    """Open the LMDB environment of a draft.
-
-    Raises:
-        IntegrityError: It is missing or damaged.
-        StorageError: The system refused.
-    """
-    path = directory / "rows"
-    try:
-        if create:
-            path.mkdir(mode=0o700)
-        elif not (path / "data.mdb").exists():
-            raise IntegrityError(f"the rows of the draft {directory.name} are missing: discard it")
-        return lmdb.open(
-            os.fspath(path), map_size=MAP_SIZE, mode=0o600, create=create, readonly=readonly, max_spare_txns=2
-        )
-    except OSError as error:
-        raise StorageError.of(error, f"opening the draft {directory.name}") from error
-    except lmdb.Error as error:
-        raise IntegrityError(f"the rows of the draft {directory.name} are damaged: {error}") from error
+# What the disk says when it is full. The rest leaves no trust in what it holds.
+_HARMLESS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EINVAL})
 
 
 class DraftDatabase:
-    """The rows of one draft, open for changing. Use it from one thread of one process.
+    """The rows of one draft, open for changing. Use it from one thread of one process; `open` makes one.
 
-    As `Rows`, it shows what was applied, committed or not.
+    As `Rows`, it shows what was applied, committed or not. `get`, `items` and `floor` are those of `Table`.
+
+    Attributes:
+        poisoned: Whether the disk failed in a way that leaves no trust: nothing can be changed any more, and what was
+            is in the log for the next process.
+        dropped: Bytes behind the last whole record of the log when it was opened. More than a power cut leaves of
+            what was never synced means damage.
     """
 
-    def __init__(self, directory: Path, environment: lmdb.Environment) -> None:
+    def __init__(self, directory: Path, environment: RowsEnvironment) -> None:
+        self.poisoned = False
         self._directory = directory
-        self._lmdb = environment
-        self._poisoned = False
-        self._txn = self._begin()
-        self._epoch = int.from_bytes(self._table.get(_EPOCH) or b"")
-        self._log = RedoLog.open(directory, self._epoch)
+        self._environment = environment
+        self._table = Table(environment.begin(write=True))
+        self.get = self._table.get
+        self.items = self._table.items
+        self.floor = self._table.floor
+        self._epoch = self._stored_epoch()
+        self._log = RedoLog(directory, self._epoch)
         self._replay()
+        self.dropped = self._log.dropped
         for path in logs(directory):
             if path != self._log.path:
                 path.unlink(missing_ok=True)
+        # What an earlier process left in the log may be on no disk, though its sync is long over: it may have failed.
+        with suppress(OSError):
+            self.checkpoint()
 
     @classmethod
     def create(cls, directory: Path, rows: Iterable[tuple[bytes, bytes]]) -> None:
@@ -81,52 +75,46 @@ class DraftDatabase:
             rows: What it begins with.
 
         Raises:
-            StorageError: The disk said no.
+            OSError: The system refused.
         """
-        environment = open_rows(directory, create=True)
+        environment = RowsEnvironment.create(directory)
         try:
-            with environment.begin(write=True) as txn:
-                for key, value in (*rows, (_EPOCH, (1).to_bytes(8))):
-                    txn.put(key, seal(key, value))
-        except lmdb.Error as error:
-            raise StorageError(f"making the draft {directory.name}: {error}") from error
+            txn = environment.begin(write=True)
+            try:
+                Table(txn).change([*rows, (EPOCH_KEY, _encode_epoch(1))])
+                environment.commit(txn)
+            finally:
+                txn.abort()
+            environment.sync_names()
         finally:
             environment.close()
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Open the database of a draft.
+        """Open the database of a draft, as the last process left it.
 
         Raises:
-            IntegrityError: It is damaged.
+            IntegrityError: It is missing or damaged.
+            StoreFormatError: A newer artfs made it.
             OSError: The system refused.
         """
-        environment = open_rows(directory)
+        environment = RowsEnvironment.open(directory)
         try:
             return cls(directory, environment)
         except BaseException:
             environment.close()
             raise
 
-    def _begin(self) -> Txn:
-        txn: Txn = self._lmdb.begin(write=True)
-        self._table = Table(txn)
-        self.get = self._table.get
-        self.items = self._table.items
-        self.floor = self._table.floor
-        return txn
+    def _stored_epoch(self) -> int:
+        return int.from_bytes(self._table.get(EPOCH_KEY) or b"", "little")
 
     def _replay(self) -> None:
         for changes in self._log.replay():
-            self._put(changes)
+            self._table.change(changes)
 
-    def _put(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
-        put, delete = self._txn.put, self._txn.delete
-        for key, value in changes:
-            if value is None:
-                delete(key)
-            else:
-                put(key, seal(key, value))
+    def _require_sound(self) -> None:
+        if self.poisoned:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     def apply(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Make changes: all of them, or none.
@@ -137,16 +125,25 @@ class DraftDatabase:
         Raises:
             OSError: The disk said no (EROFS: it did so earlier, in a way that leaves no trust); nothing has changed.
         """
-        if self._poisoned:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        before = self._log.end
-        self._log.append(changes)
+        if self.poisoned:
+            self._require_sound()
+        log = self._log
+        before = log.mark
+        log.append(changes)
         try:
-            self._put(changes)
-        except lmdb.Error as error:  # a transaction too large for memory is written out as it grows
-            self._log.cut(before)
-            self._recover()
-            raise self._failure(error) from error
+            self._table.change(changes)
+        except BaseException as error:
+            self._take_back(before)
+            self._poison_after(error)
+            raise
+
+    def _take_back(self, mark: Mark) -> None:
+        try:
+            self._log.cut(mark)
+        except OSError:
+            self.poisoned = True
+        else:
+            self._begin_anew()
 
     @property
     def logged(self) -> int:
@@ -159,57 +156,81 @@ class DraftDatabase:
         Raises:
             OSError: It could not be done; from now on nothing can be changed.
         """
-        if self._poisoned:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        self._require_sound()
         try:
             self._log.sync()
         except OSError:
-            self._poisoned = True
+            self.poisoned = True
             raise
 
     def checkpoint(self) -> None:
         """Commit, and begin a new log; snapshots that are opened from now on show all changes so far.
 
         Raises:
-            OSError: The disk said no. All is as it was, but for EIO: then nothing can be changed any more.
+            OSError: The disk said no. Nothing is lost, and if it was full this can be repeated; after another failure
+                nothing can be changed any more.
         """
-        if self._poisoned:
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        following = RedoLog.create(self._directory, self._epoch + 1)
+        self._require_sound()
+        if self._log.is_empty:
+            return
+        following = RedoLog(self._directory, self._epoch + 1, begin=True)
         try:
-            self._txn.put(_EPOCH, seal(_EPOCH, (self._epoch + 1).to_bytes(8)))
-            self._txn.commit()
-        except lmdb.Error as error:
+            self._table.change([(EPOCH_KEY, _encode_epoch(self._epoch + 1))])
+            self._environment.commit(self._table.txn)
+        except BaseException as error:
             following.discard()
-            self._recover()
-            raise self._failure(error) from error
-        self._log.discard()
-        self._log = following
+            self._begin_anew()
+            self._poison_after(error)
+            raise
+        self._log, old = following, self._log
         self._epoch += 1
-        self._txn = self._begin()
+        old.discard()
+        try:
+            self._table.txn = self._environment.begin(write=True)
+        except BaseException:
+            self.poisoned = True
+            raise
 
-    def _recover(self) -> None:
-        """Begin the transaction anew and replay the log, which has all that was acknowledged."""
-        self._txn.abort()
-        self._txn = self._begin()
-        self._replay()
+    def _begin_anew(self) -> None:
+        """Undo the transaction, and replay the log, which has all that was acknowledged.
 
-    def _failure(self, error: lmdb.Error) -> OSError:
-        """What went wrong with LMDB; a short write it reports as EIO, which misleads when the disk is full."""
-        free = os.statvfs(self._directory)
-        if free.f_bavail * free.f_frsize < _NEARLY_FULL:
-            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._poisoned = True
-        return OSError(errno.EIO, f"{os.strerror(errno.EIO)}: {error}")
+        The environment is opened anew too: after some failures LMDB refuses to work on.
+        """
+        try:
+            self._table.txn.abort()
+            self._environment.close()
+            self._environment = RowsEnvironment.open(self._directory)
+            self._table.txn = self._environment.begin(write=True)
+            if self._stored_epoch() == self._epoch:
+                self._replay()
+            else:  # it was committed after all, and the log is not of these rows any more
+                self.poisoned = True
+        except (OSError, IntegrityError):
+            self._table.txn.abort()  # what would be read is not all
+            self.poisoned = True
+
+    def _poison_after(self, error: BaseException) -> None:
+        if isinstance(error, IntegrityError) or (isinstance(error, OSError) and error.errno not in _HARMLESS):
+            self.poisoned = True
 
     def close(self) -> None:
         """Checkpoint if that can be done, and close; without one the log keeps all."""
         try:
-            if not self._log.is_empty and not self._poisoned:
+            with suppress(OSError):
                 self.checkpoint()
-        except OSError:
-            pass
         finally:
-            self._txn.abort()
-            self._lmdb.close()
+            self._table.txn.abort()
+            self._environment.close()
             self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _encode_epoch(epoch: int) -> bytes:
+    return epoch.to_bytes(8, "little")

@@ -1,10 +1,10 @@
-"""The redo log of a draft: changes since the last checkpoint, as FORMAT.md ("Drafts") lays them out.
+"""The redo log of a draft: what changed since the last checkpoint. FORMAT.md, "Drafts: rows and redo log".
 
-    header   16 bytes   magic `ATRL`, version, 3 zero bytes, epoch (8 bytes)
-    record   length of the payload (4), CRC-32 of epoch, position and payload (4), payload
+    header   20 bytes   magic `ATRL`, version, 3 zero bytes, epoch (8), CRC-32 of the bytes before
+    record              length of the payload (4), CRC-32 of it and the payload (4), payload
 
-All numbers are little-endian. A payload is a msgpack array of pairs: a key, and its value or nil. A record is whole or
-was never acknowledged: reading stops at the first that is cut off or damaged.
+Each CRC-32 goes on from that of the record before, the first from the header's. So a record is sound only behind the
+very records that it was written behind: never in another log, and never behind others that took their place.
 """
 
 from __future__ import annotations
@@ -14,30 +14,41 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple
 
 import msgspec
 
-from artfs.errors import IntegrityError
+from artfs.errors import StoreFormatError
+from artfs.vfs.draft.environment import sync_directory
+from artfs.vfs.draft.table import damaged_rows
 
-__all__ = ["RedoLog", "log_path", "logs"]
-
-Changes = Sequence[tuple[bytes, bytes | None]]
+__all__ = ["Mark", "RedoLog", "logs"]
 
 _HEADER: Final = struct.Struct("<4sB3xQ")
+_CHECK: Final = struct.Struct("<I")
 _RECORD: Final = struct.Struct("<II")
-_SALT: Final = struct.Struct("<QQ")
+_HEADER_SIZE: Final = _HEADER.size + _CHECK.size
 _MAGIC: Final = b"ATRL"
 _VERSION: Final = 1
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[tuple[bytes, bytes | None]]).decode
+_pack_length: Final = _CHECK.pack
+_pack_record: Final = _RECORD.pack
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes | None]]).decode
 
 
-def log_path(directory: Path, epoch: int) -> Path:
-    """Where the log of an epoch is."""
-    return directory / f"redo-{epoch}.log"
+class Mark(NamedTuple):
+    """A place between two records.
+
+    Attributes:
+        end: Offset after the one before.
+        check: CRC-32 of the one before.
+    """
+
+    end: int
+    check: int
 
 
 def logs(directory: Path) -> Iterator[Path]:
@@ -45,111 +56,151 @@ def logs(directory: Path) -> Iterator[Path]:
     return directory.glob("redo-*.log")
 
 
+def _header(epoch: int) -> bytes:
+    head = _HEADER.pack(_MAGIC, _VERSION, epoch)
+    return head + _CHECK.pack(zlib.crc32(head))
+
+
 class RedoLog:
-    """One log, open for appending. `create` and `open` make one.
+    """One log, open for appending.
+
+    Args:
+        directory: The draft's.
+        epoch: Of the rows that it belongs to.
+        begin: Begin it, in the place of one that is there. Otherwise the one that is there has to be replayed next; if
+            a crash came before there was one, it is begun.
 
     Attributes:
         path: Where it is.
-        end: Bytes in it, all of whole records.
+        end: Offset after the last record.
+        dropped: Bytes that `replay` found behind the last whole record.
+
+    Raises:
+        StoreFormatError: A newer artfs wrote it.
+        OSError: The system refused.
     """
 
-    def __init__(self, path: Path, descriptor: int, epoch: int, end: int) -> None:
-        self.path = path
-        self.end = end
-        self._epoch = epoch
-        self._descriptor = descriptor
-
-    @classmethod
-    def create(cls, directory: Path, epoch: int) -> Self:
-        """Begin a log; one that is there under that name was never used.
-
-        Raises:
-            OSError: The disk said no.
-        """
-        path = log_path(directory, epoch)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        log = cls(path, descriptor, epoch, 0)
+    def __init__(self, directory: Path, epoch: int, *, begin: bool = False) -> None:
+        self.path = directory / f"redo-{epoch}.log"
+        self.dropped = 0
+        self._header = _header(epoch)
+        self._unsynced = False
+        self._unnamed = True
+        self._restart()
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if begin else 0)
+        self._descriptor = os.open(self.path, flags, 0o600)
         try:
-            log._append(_HEADER.pack(_MAGIC, _VERSION, epoch))
-        except OSError:
-            log.discard()
+            self._make_header()
+        except BaseException:
+            if begin:
+                self.discard()
+            self.close()
             raise
-        return log
 
-    @classmethod
-    def open(cls, directory: Path, epoch: int) -> Self:
-        """Open the log of an epoch, or begin it: a crash may have come before it was there.
+    def _restart(self) -> None:
+        self.end = _HEADER_SIZE
+        self._check = zlib.crc32(self._header[: -_CHECK.size])
 
-        Raises:
-            OSError: It cannot be read.
-            IntegrityError: It is of another version of artfs.
-        """
-        path = log_path(directory, epoch)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return cls.create(directory, epoch)
-        header = os.pread(descriptor, _HEADER.size, 0)
-        if len(header) < _HEADER.size or header[:4] != _MAGIC or _HEADER.unpack(header)[2] != epoch:
-            os.close(descriptor)  # its header never reached the disk, so nothing in it was ever synced
-            return cls.create(directory, epoch)
-        if header[4] != _VERSION:
-            os.close(descriptor)
-            raise IntegrityError(f"{path} is of another version of artfs: open the draft with that")
-        return cls(path, descriptor, epoch, _HEADER.size)
+    def _make_header(self) -> None:
+        """Make the header what it has to be. Nothing depends on what was there: the name says the epoch."""
+        header = os.pread(self._descriptor, _HEADER_SIZE, 0)
+        if header == self._header:
+            return
+        if len(header) == _HEADER_SIZE and header[:4] == _MAGIC and header[4] != _VERSION:
+            checked, check = header[: -_CHECK.size], header[-_CHECK.size :]
+            if check == _CHECK.pack(zlib.crc32(checked)):
+                raise StoreFormatError(f"{self.path} is of version {header[4]}: a newer artfs is needed for this draft")
+        if os.pwrite(self._descriptor, self._header, 0) != _HEADER_SIZE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     @property
     def is_empty(self) -> bool:
         """Whether it has no record."""
-        return self.end <= _HEADER.size
+        return self.end <= _HEADER_SIZE
 
-    def replay(self) -> Iterator[Changes]:
-        """Give the changes of all whole records, and cut off what comes after them."""
+    @property
+    def mark(self) -> Mark:
+        """The end, to `cut` back to."""
+        return Mark(self.end, self._check)
+
+    def replay(self) -> Iterator[Sequence[tuple[bytes, bytes | None]]]:
+        """Give the changes of all whole records, and cut off what comes after them.
+
+        Raises:
+            IntegrityError: A record is sound, and makes no sense.
+            OSError: The system refused.
+        """
         size = os.fstat(self._descriptor).st_size
-        at = _HEADER.size
-        while at + _RECORD.size <= size:
-            length, checksum = _RECORD.unpack(os.pread(self._descriptor, _RECORD.size, at))
-            if at + _RECORD.size + length > size:
+        self._restart()
+        while self.end + _RECORD.size <= size:
+            length, check = _RECORD.unpack(os.pread(self._descriptor, _RECORD.size, self.end))
+            end = self.end + _RECORD.size + length
+            if not length or end > size:
                 break
-            payload = os.pread(self._descriptor, length, at + _RECORD.size)
-            if checksum != self._checksum(at, payload):
+            payload = os.pread(self._descriptor, length, self.end + _RECORD.size)
+            if check != self._next_check(payload):
                 break
-            yield _decode(payload)
-            at += _RECORD.size + length
-        os.ftruncate(self._descriptor, at)
-        self.end = at
+            try:
+                changes = _decode(payload)
+            except msgspec.MsgspecError as error:
+                raise damaged_rows(f"{self.path.name}, offset {self.end}: {error}") from error
+            yield changes
+            self.end, self._check = end, check
+            self._unsynced = True
+        if size > self.end:
+            self.dropped += size - self.end
+            os.ftruncate(self._descriptor, self.end)
 
-    def _checksum(self, at: int, payload: bytes) -> int:
-        return zlib.crc32(payload, zlib.crc32(_SALT.pack(self._epoch, at)))
+    def _next_check(self, payload: bytes) -> int:
+        return zlib.crc32(payload, zlib.crc32(_pack_length(len(payload)), self._check))
 
-    def append(self, changes: Changes) -> None:
+    def append(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Add a record. It survives this process when this returns, and the machine after `sync`.
 
         Raises:
             OSError: The disk said no; the log is as it was.
         """
         payload = _encode(changes)
-        self._append(_RECORD.pack(len(payload), self._checksum(self.end, payload)) + payload)
-
-    def _append(self, data: bytes) -> None:
+        check = self._next_check(payload)
+        record = _pack_record(len(payload), check) + payload
         try:
-            written = os.pwrite(self._descriptor, data, self.end)
+            written = os.pwrite(self._descriptor, record, self.end)
         except OSError:
-            self.cut(self.end)
+            self._trim()
             raise
-        if written != len(data):
-            self.cut(self.end)
+        if written != len(record):
+            self._trim()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.end += written
+        self._check = check
+        self._unsynced = True
 
-    def cut(self, end: int) -> None:
-        """Take back what was appended behind `end`."""
-        os.ftruncate(self._descriptor, end)
-        self.end = end
+    def _trim(self) -> None:
+        """Give back the room of part of a record; what is left of it would mean nothing."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, self.end)
+
+    def cut(self, mark: Mark) -> None:
+        """Take back what was appended since.
+
+        Raises:
+            OSError: The system refused; it is there still.
+        """
+        os.ftruncate(self._descriptor, mark.end)
+        self.end, self._check = mark
 
     def sync(self) -> None:
-        """Make it survive the machine."""
-        os.fdatasync(self._descriptor)
+        """Make it survive the machine.
+
+        Raises:
+            OSError: It may not, nor will it after repeating this.
+        """
+        if self._unsynced:
+            os.fdatasync(self._descriptor)
+            if self._unnamed:
+                sync_directory(self.path.parent)
+                self._unnamed = False
+            self._unsynced = False
 
     def close(self) -> None:
         """Close it."""
@@ -158,6 +209,7 @@ class RedoLog:
             self._descriptor = -1
 
     def discard(self) -> None:
-        """Close and remove it."""
+        """Close and remove it. One that cannot be removed does no harm: it is of another epoch."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()

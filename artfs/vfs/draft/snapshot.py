@@ -6,34 +6,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import lmdb
-
-from artfs.vfs.draft.database import open_rows
+from artfs.vfs.draft.environment import RowsEnvironment
 from artfs.vfs.draft.table import Table
 
 __all__ = ["DraftSnapshot"]
 
 
 class DraftSnapshot:
-    """Rows as of the last checkpoint before it was opened, as `Rows`. Close it soon: it keeps old pages from reuse."""
+    """Rows as of the last checkpoint before it was opened; later ones do not show. `open` makes one.
 
-    def __init__(self, environment: lmdb.Environment) -> None:
-        self._lmdb = environment
-        self._txn = environment.begin()
-        table = Table(self._txn)
-        self.get = table.get
-        self.items = table.items
-        self.floor = table.floor
+    As `Rows`; `get`, `items` and `floor` are those of `Table`. Close it soon: it keeps old pages from being used again.
+    """
+
+    def __init__(self, environment: RowsEnvironment) -> None:
+        self._environment = environment
+        self._table = Table(environment.begin())
+        self.get = self._table.get
+        self.items = self._table.items
+        self.floor = self._table.floor
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Look at a draft. This process must not have its database open otherwise.
+        """Look at a draft, whose database this process must not have open too.
 
         Raises:
-            IntegrityError: Its rows are damaged.
-            StorageError: The system refused.
+            IntegrityError: Its rows are missing or damaged.
+            OSError: The system refused.
         """
-        environment = open_rows(directory, readonly=True)
+        environment = RowsEnvironment.open(directory, readonly=True)
         try:
             return cls(environment)
         except BaseException:
@@ -42,8 +42,8 @@ class DraftSnapshot:
 
     def close(self) -> None:
         """End it."""
-        self._txn.abort()
-        self._lmdb.close()
+        self._table.txn.abort()
+        self._environment.close()
 
     def __enter__(self) -> Self:
         return self
