@@ -79,6 +79,8 @@ class FrozenDraft:
         """All names of an inode, as directory and name; none if it was removed."""
         if self._inodes.is_own(ino):
             return self._names.parents(ino)
+        if ino < BASE:
+            return []
         directory, name = self.base.name_of(ino)
         return [(directory, name)] if self.find(directory, name) == ino else []
 
