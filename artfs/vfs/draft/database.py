@@ -24,7 +24,7 @@ from typing import Final, Self
 from artfs.errors import IntegrityError
 from artfs.vfs.draft.environment import RowsEnvironment
 from artfs.vfs.draft.redo import Mark, RedoLog, logs
-from artfs.vfs.draft.table import Table
+from artfs.vfs.draft.table import Table, damaged_rows
 
 __all__ = ["EPOCH_KEY", "DraftDatabase"]
 
@@ -106,7 +106,10 @@ class DraftDatabase:
             raise
 
     def _stored_epoch(self) -> int:
-        return int.from_bytes(self._table.get(EPOCH_KEY) or b"", "little")
+        epoch = self._table.get(EPOCH_KEY)
+        if epoch is None:
+            raise damaged_rows("no epoch")
+        return int.from_bytes(epoch, "little")
 
     def _replay(self) -> None:
         for changes in self._log.replay():
