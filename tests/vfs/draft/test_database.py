@@ -325,6 +325,33 @@ def test_a_log_that_is_missing_is_begun(draft: Path) -> None:
         assert rows_of(database) == rows_after(4)
 
 
+def test_what_a_killed_process_left_in_the_log_is_made_to_last_at_once(draft: Path) -> None:
+    """Its sync may have failed: what the page cache shows is on no disk then, and no later sync writes it."""
+    place = killed(draft, steps=6, committed=3)
+    with looking(place) as watcher:
+        assert ask(watcher) == [3, True]
+    with DraftDatabase.open(place) as database, looking(place) as watcher:
+        assert ask(watcher) == [6, True]
+        assert rows_of(database) == rows_after(6)
+
+
+def test_a_draft_is_opened_on_a_full_disk(draft: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    place = killed(draft, steps=6, committed=3)
+    monkeypatch.setattr(RowsEnvironment, "commit", fail)
+    with DraftDatabase.open(place) as database:
+        assert rows_of(database) == rows_after(6)
+        database.apply(step(6))
+        with pytest.raises(OSError, match="full"):
+            database.checkpoint()
+        assert rows_of(database) == rows_after(7)
+    monkeypatch.undo()
+    with DraftDatabase.open(place) as database:
+        assert rows_of(database) == rows_after(7)
+
+
 def test_what_was_dropped_is_told(draft: Path) -> None:
     place = killed(draft, steps=6, committed=3)
     [log] = place.glob("redo-*")

@@ -108,6 +108,14 @@ def test_what_a_file_system_leaves_behind_the_end_is_cut_off(tmp_path: Path, tai
     assert replayed(tmp_path) == (RECORDS, 0)
 
 
+def test_a_record_without_a_payload_is_none_however_right_its_check(tmp_path: Path) -> None:
+    make(tmp_path, 3, [])
+    whole = (tmp_path / "redo-3.log").read_bytes()
+    empty = struct.pack("<II", 0, zlib.crc32(bytes(4), zlib.crc32(whole[:16])))
+    (tmp_path / "redo-3.log").write_bytes(whole + empty)
+    assert replayed(tmp_path) == ([], 8)
+
+
 def test_records_of_another_log_are_not_replayed(tmp_path: Path) -> None:
     make(tmp_path, 3)
     os.rename(tmp_path / "redo-3.log", tmp_path / "redo-4.log")
