@@ -49,6 +49,7 @@ class DraftDatabase:
 
     def __init__(self, directory: Path, environment: RowsEnvironment) -> None:
         self.poisoned = False
+        self._tried = 0
         self._directory = directory
         self._environment = environment
         self._table = Table(environment.begin(write=True))
@@ -150,8 +151,8 @@ class DraftDatabase:
 
     @property
     def logged(self) -> int:
-        """Bytes in the current log."""
-        return self._log.end
+        """Bytes that came into the log since the last checkpoint, or the last try: one that fails takes time too."""
+        return self._log.end - self._tried
 
     def sync(self) -> None:
         """Make all changes so far survive the machine.
@@ -182,11 +183,13 @@ class DraftDatabase:
             self._environment.commit(self._table.txn)
         except BaseException as error:
             following.discard()
+            self._tried = self._log.end
             self._begin_anew()
             self._poison_after(error)
             raise
         self._log, old = following, self._log
         self._epoch += 1
+        self._tried = 0
         old.discard()
         try:
             self._table.txn = self._environment.begin(write=True)
