@@ -8,8 +8,8 @@
 Importing this package loads neither pyfuse3 nor trio nor the store: `mount` does when it is called.
 """
 
-from artfs.fuse.mount import mount, unmount
+from artfs.fuse.mount import mount, mount_staging, unmount
 from artfs.fuse.mountinfo import MountInfo, mounts
 from artfs.fuse.options import MountOptions
 
-__all__ = ["MountInfo", "MountOptions", "mount", "mounts", "unmount"]
+__all__ = ["MountInfo", "MountOptions", "mount", "mount_staging", "mounts", "unmount"]

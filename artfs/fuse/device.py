@@ -20,10 +20,13 @@ from typing import Final
 from artfs.errors import MountError
 from artfs.fuse import syscalls
 
-__all__ = ["DEVICE", "TYPE", "attach", "can_clone", "clone_into", "detach"]
+__all__ = ["DEVICE", "STAGING_TYPE", "TYPE", "attach", "can_clone", "clone_into", "detach"]
 
 TYPE: Final = "fuse.artfs"
 """The file system type that the mount table shows."""
+
+STAGING_TYPE: Final = "fuse.artfs-staging"
+"""The same of a mount where drafts are written."""
 
 DEVICE: Final = "/dev/fuse"
 """Where the requests of all FUSE file systems come from."""
@@ -36,13 +39,14 @@ _NO_DEVICE: Final = (
 )
 
 
-def attach(mountpoint: str, source: str, *, allow_other: bool, path: str = DEVICE) -> int:
+def attach(mountpoint: str, source: str, *, allow_other: bool, writable: bool = False, path: str = DEVICE) -> int:
     """Mount, and give the descriptor through which the kernel's requests come.
 
     Args:
         mountpoint: An existing directory, absolute.
         source: What the mount table shows as its source.
         allow_other: Let other users in.
+        writable: It is a mount where drafts are written.
         path: The FUSE device.
 
     Raises:
@@ -51,13 +55,13 @@ def attach(mountpoint: str, source: str, *, allow_other: bool, path: str = DEVIC
     if not os.path.exists(path):
         raise MountError(_NO_DEVICE)
     if os.geteuid() == 0:
-        return _attach_as_root(path, mountpoint, source, allow_other=allow_other)
+        return _attach_as_root(path, mountpoint, source, allow_other=allow_other, writable=writable)
     if not os.access(path, os.R_OK | os.W_OK):  # fusermount3 opens it too, with the user's own rights
         raise MountError(f"{path} is closed to you: have root run `chmod 666 {path}` (udev does), or do it as root")
-    return _attach_as_user(mountpoint, source, allow_other=allow_other)
+    return _attach_as_user(mountpoint, source, allow_other=allow_other, writable=writable)
 
 
-def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: bool) -> int:
+def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: bool, writable: bool) -> int:
     try:
         device = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
@@ -68,8 +72,8 @@ def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: boo
         syscalls.mount(
             os.fsencode(source),
             os.fsencode(mountpoint),
-            TYPE.encode(),
-            syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV,
+            (STAGING_TYPE if writable else TYPE).encode(),
+            (0 if writable else syscalls.MS_RDONLY) | syscalls.MS_NOSUID | syscalls.MS_NODEV,
             f"{data},allow_other".encode() if allow_other else data.encode(),
         )
     except OSError as error:
@@ -80,9 +84,10 @@ def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: boo
     return device
 
 
-def _attach_as_user(mountpoint: str, source: str, *, allow_other: bool) -> int:
+def _attach_as_user(mountpoint: str, source: str, *, allow_other: bool, writable: bool) -> int:
     escaped = source.replace("\\", "\\\\").replace(",", "\\,")
-    options = f"ro,nosuid,nodev,default_permissions,subtype=artfs,fsname={escaped}"
+    kind = "rw,subtype=artfs-staging" if writable else "ro,subtype=artfs"
+    options = f"{kind},nosuid,nodev,default_permissions,fsname={escaped}"
     if allow_other:
         options += ",allow_other"
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -12,14 +12,14 @@ import select
 import time
 import types
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import pyfuse3
 import trio
 
 from artfs.fuse.states import BUSY, FINISHED, RETIRE
 
-__all__ = ["DONE", "Done", "answer_init", "serve_requests"]
+__all__ = ["DONE", "Done", "answer_init", "run_session", "serve_requests"]
 
 
 class Done(tuple[()]):
@@ -39,8 +39,14 @@ class Done(tuple[()]):
 DONE: Final = Done()
 
 
-def _run(wait_readable: Callable[[int], Done]) -> None:
-    """Run pyfuse3's loop; it ends when the connection does or when `wait_readable` raises ClosedResourceError."""
+def run_session(wait_readable: Callable[[int], Any], tasks: int = 1) -> None:
+    """Run pyfuse3's loop; it ends when the connection does or when `wait_readable` raises ClosedResourceError.
+
+    Args:
+        wait_readable: Called with the session's descriptor before each request is received; gives an awaitable.
+        tasks: How many requests may be under way. With more than one, a handler that really waits lets another task
+            go on receiving; it is scheduled again when `wait_readable` lets it.
+    """
     lowlevel = types.SimpleNamespace(
         current_trio_token=trio.lowlevel.current_trio_token,
         current_task=trio.lowlevel.current_task,
@@ -52,7 +58,7 @@ def _run(wait_readable: Callable[[int], Done]) -> None:
         lowlevel=lowlevel,
         ClosedResourceError=trio.ClosedResourceError,
     )
-    trio.run(pyfuse3.main, 1, 1)
+    trio.run(pyfuse3.main, 1, tasks)
 
 
 def answer_init(initialised: Callable[[], bool]) -> None:
@@ -69,7 +75,7 @@ def answer_init(initialised: Callable[[], bool]) -> None:
             raise trio.ClosedResourceError
         return DONE
 
-    _run(wait_readable)
+    run_session(wait_readable)
 
 
 def serve_requests(session: int, state: memoryview[int], spin_ns: int) -> None:
@@ -98,4 +104,4 @@ def serve_requests(session: int, state: memoryview[int], spin_ns: int) -> None:
                 pass
         return DONE
 
-    _run(wait_readable)
+    run_session(wait_readable)

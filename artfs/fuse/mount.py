@@ -6,8 +6,9 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
 
 from artfs.errors import MountError
 from artfs.fuse.daemon import start_daemon
@@ -16,7 +17,7 @@ from artfs.fuse.mountinfo import MountInfo, find_mount, lock_path
 from artfs.fuse.mountpoint import real_mountpoint, vacant_mountpoint
 from artfs.fuse.options import MountOptions
 
-__all__ = ["mount", "unmount"]
+__all__ = ["mount", "mount_staging", "unmount"]
 
 _GONE_SECONDS: Final = 10.0
 
@@ -47,15 +48,77 @@ def mount(
     """
     root = os.path.realpath(store)
     place = vacant_mountpoint(mountpoint, root)
-    try:
+    with _pyfuse3():
         from artfs.fuse.storemount import serve_store  # noqa: PLC0415 # pyfuse3 and trio take 0.15 s to load
+    _serve(serve_store, root, place, options or MountOptions(), foreground=foreground, on_ready=on_ready)
+
+
+def mount_staging(
+    store: str | os.PathLike[str],
+    mountpoint: str | os.PathLike[str],
+    options: MountOptions | None = None,
+    *,
+    foreground: bool = False,
+    on_ready: Callable[[MountInfo], None] | None = None,
+) -> None:
+    """Mount the drafts of a store, to be written to; otherwise as `mount`.
+
+    Args:
+        store: The store's directory.
+        mountpoint: An empty directory.
+        options: How to serve it.
+        foreground: Serve in this process, and return when it is unmounted.
+        on_ready: In the foreground, called when the mount answers.
+
+    Raises:
+        ConflictError: Another staging mount serves the drafts of this store.
+        MountError: It cannot be mounted there, or not like that.
+        ArtfsError: The store cannot be opened.
+    """
+    root = os.path.realpath(store)
+    place = vacant_mountpoint(mountpoint, root)
+    with _pyfuse3():
+        from artfs.fuse.staging.mount import serve_drafts  # noqa: PLC0415 # as above
+    _serve(serve_drafts, root, place, options or MountOptions(), foreground=foreground, on_ready=on_ready)
+
+
+class _Server(Protocol):
+    """`serve_store` and `serve_drafts`."""
+
+    def __call__(
+        self,
+        store: str,
+        mountpoint: str,
+        options: MountOptions,
+        on_ready: Callable[[MountInfo], None],
+        *,
+        verbose: bool,
+    ) -> None: ...
+
+
+@contextmanager
+def _pyfuse3() -> Iterator[None]:
+    """Say what to do where it cannot be loaded."""
+    try:
+        yield
     except ImportError as error:
         raise MountError(f"pyfuse3 cannot be loaded ({error}): install fuse3, then artfs anew") from error
-    options = options or MountOptions()
+
+
+def _serve(
+    server: _Server,
+    root: str,
+    place: str,
+    options: MountOptions,
+    *,
+    foreground: bool,
+    on_ready: Callable[[MountInfo], None] | None,
+) -> None:
+    """Serve in this process, or in a daemon."""
     if foreground:
-        serve_store(root, place, options, on_ready or (lambda _info: None), verbose=True)
+        server(root, place, options, on_ready or (lambda _info: None), verbose=True)
     else:
-        start_daemon(lambda ready: serve_store(root, place, options, lambda _info: ready(), verbose=False))
+        start_daemon(lambda ready: server(root, place, options, lambda _info: ready(), verbose=False))
 
 
 def unmount(mountpoint: str | os.PathLike[str], *, lazy: bool = False) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from artfs.fuse.device import TYPE
+from artfs.fuse.device import STAGING_TYPE, TYPE
 
 __all__ = ["MountInfo", "find_mount", "lock_path", "mounts"]
 
@@ -25,11 +25,13 @@ class MountInfo:
         store: The store that it shows.
         mountpoint: Where.
         device: The kernel's number for it, as in `0:57`.
+        staging: Drafts are written there; otherwise it shows versions.
     """
 
     store: Path
     mountpoint: Path
     device: str
+    staging: bool = False
 
     @property
     def log(self) -> Path:
@@ -80,9 +82,9 @@ def _parse(line: bytes) -> MountInfo | None:
     """Parse a line of proc(5)'s mountinfo; None if it is not of an artfs mount."""
     before, _, after = line.rstrip(b"\n").partition(b" - ")
     fields, (kind, source, *_options) = before.split(b" "), after.split(b" ")
-    if kind != TYPE.encode():
+    if kind not in (TYPE.encode(), STAGING_TYPE.encode()):
         return None
-    return MountInfo(_path(source), _path(fields[4]), fields[2].decode())
+    return MountInfo(_path(source), _path(fields[4]), fields[2].decode(), kind == STAGING_TYPE.encode())
 
 
 def _path(field: bytes) -> Path:

@@ -27,6 +27,7 @@ from artfs.format.digest import Data
 from artfs.fuse.errno import errno_of
 from artfs.fuse.loop import DONE, Done
 from artfs.fuse.portions import Portions, Sent
+from artfs.fuse.staff import InitHandlers
 from artfs.fuse.states import BUSY
 from artfs.fuse.tree import FileTree
 from artfs.vfs.attributes import Attr
@@ -181,22 +182,8 @@ _ANSWERED: Final = (
 """The handlers that ask the tree."""
 
 
-class Handlers(pyfuse3.Operations):
-    """What pyfuse3 calls. Made before the fork, for the INIT request; a worker then has it serve a tree.
-
-    Attributes:
-        initialised: The kernel's INIT request was answered.
-    """
-
-    supports_dot_lookup = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.initialised = False
-
-    def init(self) -> None:
-        """Note that the kernel and libfuse have agreed on how to talk."""
-        self.initialised = True
+class Handlers(InitHandlers):
+    """What pyfuse3 calls in a read-only mount: a worker has it serve a tree."""
 
     def serve(self, translation: Translation, state: memoryview[int]) -> None:
         """Answer requests from now on.

@@ -23,6 +23,7 @@ class MountOptions:
         readahead_kib: How far the kernel reads ahead of a sequential reader; 0 leaves it as the kernel has it, 128 KiB,
             as it also stays where root does not mount. Four times that was a third quicker here, eight times slower.
         cache_mib: Memory for decompressed chunks, shared by all workers; 0 for none.
+        writeback_cache: Of a staging mount: let the kernel gather small writes before it hands them on.
     """
 
     workers: int | None = None
@@ -31,6 +32,7 @@ class MountOptions:
     spin_us: int = 0
     readahead_kib: int = 512
     cache_mib: int = 64
+    writeback_cache: bool = True
 
     def __post_init__(self) -> None:
         if self.workers is not None and not 1 <= self.workers <= self.max_workers:

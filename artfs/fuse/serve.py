@@ -16,18 +16,14 @@ import pyfuse3
 
 from artfs.errors import MountError
 from artfs.fuse import syscalls
-from artfs.fuse.crew import Crew
 from artfs.fuse.device import attach, can_clone, detach
 from artfs.fuse.logfile import LogFile, LogPipe, log_to_stderr
 from artfs.fuse.loop import answer_init
 from artfs.fuse.mountinfo import MountInfo, find_mount, lock_path
-from artfs.fuse.operations import Handlers
 from artfs.fuse.options import MountOptions
 from artfs.fuse.process import signals_by_descriptor
-from artfs.fuse.states import States
+from artfs.fuse.staff import InitHandlers, Post, Staff
 from artfs.fuse.supervisor import Supervisor
-from artfs.fuse.tree import FileTree
-from artfs.fuse.worker import WorkerSetup, run_worker
 
 __all__ = ["Service", "serve"]
 
@@ -41,16 +37,18 @@ class Service:
     Attributes:
         store: The store's directory: the mount's source in the mount table, and home of its log.
         mountpoint: An empty directory, absolute and without symlinks.
-        make_tree: Opens what is shown; called in each worker, after the fork.
+        staff: The processes that answer.
         options: How to serve it.
+        writable: Drafts are written there.
         verbose: Copy the log to stderr.
         share: Have workers share the device's descriptor, as they must where it cannot be cloned.
     """
 
     store: Path
     mountpoint: str
-    make_tree: Callable[[], FileTree]
+    staff: Staff
     options: MountOptions
+    writable: bool = False
     verbose: bool = False
     share: bool = False
 
@@ -73,13 +71,12 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         _declared(mount),
         _logging(service, mount) as (log, sink),
     ):
-        handlers = _shake_hands(session)
+        handlers = service.staff.handlers()
+        _shake_hands(session, handlers)
         if options.readahead_kib:
             _set_readahead(mount, options.readahead_kib)
         clone = not service.share and can_clone(session)
-        states = States(options.max_workers)
-        setup = WorkerSetup(session, handlers, service.make_tree, states, log, clone, options.spin_us * 1000)
-        crew = Crew(lambda slot: run_worker(setup, slot), states, options.worker_count)
+        crew, states = service.staff.crew(Post(session, log, clone))
         supervisor = Supervisor(mount, session, crew, states, clone=clone, signals=signals, log=log, sink=sink)
         _log.info("mounting %s on %s%s", mount.store, mount.mountpoint, "" if clone else ", sharing the device")
         gc.collect()
@@ -90,7 +87,9 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
 def _mounted(service: Service) -> Iterator[tuple[MountInfo, int]]:
     """Mount, and give the mount and the device's descriptor; unmount if it still is mounted at the end."""
     options = service.options
-    device = attach(service.mountpoint, os.fspath(service.store), allow_other=options.allow_other)
+    device = attach(
+        service.mountpoint, os.fspath(service.store), allow_other=options.allow_other, writable=service.writable
+    )
     try:
         mount = find_mount(service.mountpoint)
         if mount is None:
@@ -153,14 +152,12 @@ def _declared(mount: MountInfo) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-def _shake_hands(session: int) -> Handlers:
+def _shake_hands(session: int, handlers: InitHandlers) -> None:
     """Answer the kernel's INIT request."""
-    handlers = Handlers()
     pyfuse3.init(handlers, f"/dev/fd/{session}", set())
     answer_init(lambda: handlers.initialised)
     if not handlers.initialised:
         raise MountError("the kernel closed the mount before it began: see the system's log")
-    return handlers
 
 
 def _set_readahead(mount: MountInfo, kib: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from artfs.chunks.cache import SharedPlainCache
 from artfs.fuse.mountinfo import MountInfo
 from artfs.fuse.options import MountOptions
+from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
 from artfs.store.layout import read_layout
 from artfs.store.store import Store
@@ -39,11 +40,5 @@ def serve_store(
     """
     layout = read_layout(Path(store))
     cache = SharedPlainCache(options.cache_mib << 20, layout.format.chunker.max_size) if options.cache_mib else None
-    service = Service(
-        store=layout.root,
-        mountpoint=mountpoint,
-        make_tree=lambda: StoreView(Store(layout, cache)),
-        options=options,
-        verbose=verbose,
-    )
-    serve(service, on_ready)
+    staff = Readers(lambda: StoreView(Store(layout, cache)), options)
+    serve(Service(layout.root, mountpoint, staff, options, verbose=verbose), on_ready)

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from artfs.errors import ArtfsError, IntegrityError, NotFoundError
 from artfs.fuse.options import MountOptions
+from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
 from artfs.vfs.attributes import Attr
 from tests.support.memorytree import FUNCTION_SIZE, MemoryTree, Node
@@ -108,7 +109,7 @@ def main() -> int:
     directory, mountpoint = Path(sys.argv[1]), sys.argv[2]
     options = MountOptions(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else MountOptions()
     share = "share" in sys.argv[4:]
-    service = Service(directory, mountpoint, lambda: make_tree(directory), options, share=share)
+    service = Service(directory, mountpoint, Readers(lambda: make_tree(directory), options), options, share=share)
     try:
         serve(service, lambda _mount: print("ready", flush=True))
     except ArtfsError as error:

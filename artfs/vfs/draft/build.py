@@ -12,8 +12,8 @@ from artfs.names import MAX_PATH_BYTES, quoted
 from artfs.store.tree.build import EMPTY_DIGEST, NodeSink, as_directory, build_directory, edit_directory
 from artfs.store.tree.pages import Pages
 from artfs.vfs.draft.changes import ChangedDirectory
-from artfs.vfs.draft.frozen import FrozenDraft
 from artfs.vfs.draft.rows import Committed, InodeRow
+from artfs.vfs.draft.tree import DraftTree
 
 __all__ = ["build_tree", "check_kinds", "is_stored", "to_store"]
 
@@ -30,7 +30,7 @@ Contents = Mapping[int, tuple[bytes, bytes]]
 """Digest and extra of files that were stored for this commit, by inode."""
 
 
-def check_kinds(draft: FrozenDraft, directories: Sequence[ChangedDirectory]) -> None:
+def check_kinds(draft: DraftTree, directories: Sequence[ChangedDirectory]) -> None:
     """Refuse what a version cannot hold.
 
     Raises:
@@ -56,7 +56,7 @@ def check_kinds(draft: FrozenDraft, directories: Sequence[ChangedDirectory]) -> 
         )
 
 
-def is_stored(draft: FrozenDraft, ino: int, row: InodeRow) -> bool:
+def is_stored(draft: DraftTree, ino: int, row: InodeRow) -> bool:
     """Whether the store has exactly a file's bytes already."""
     content = row.content
     return (not row.size or content.limit == content.size == row.size) and not draft.rows.items(
@@ -64,7 +64,7 @@ def is_stored(draft: FrozenDraft, ino: int, row: InodeRow) -> bool:
     )
 
 
-def to_store(draft: FrozenDraft, directories: Sequence[ChangedDirectory]) -> dict[int, InodeRow]:
+def to_store(draft: DraftTree, directories: Sequence[ChangedDirectory]) -> dict[int, InodeRow]:
     """The files whose bytes have to be stored first, in the order in which a tree is read."""
     files: dict[int, InodeRow] = {}
     for directory in directories:
@@ -77,7 +77,7 @@ def to_store(draft: FrozenDraft, directories: Sequence[ChangedDirectory]) -> dic
 
 
 def build_tree(
-    draft: FrozenDraft,
+    draft: DraftTree,
     directories: Sequence[ChangedDirectory],
     stored: Contents,
     pages: Pages,
@@ -116,7 +116,7 @@ def build_tree(
 
 
 def _entry(
-    draft: FrozenDraft, name: bytes, ino: int, built: Mapping[int, Committed], stored: Contents, sink: NodeSink
+    draft: DraftTree, name: bytes, ino: int, built: Mapping[int, Committed], stored: Contents, sink: NodeSink
 ) -> Entry:
     """The entry that a name has in the version."""
     if ino not in built:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from artfs.vfs.draft.frozen import FrozenDraft
 from artfs.vfs.draft.rows import BASE, number
+from artfs.vfs.draft.tree import DraftTree
 
 __all__ = ["ChangedDirectory", "Ignore", "changed_names", "has_moved_directory", "walk_all", "walk_changed"]
 
@@ -33,7 +33,7 @@ class ChangedDirectory:
     names: dict[bytes, int] = field(default_factory=dict)
 
 
-def changed_names(draft: FrozenDraft) -> dict[int, set[bytes]]:
+def changed_names(draft: DraftTree) -> dict[int, set[bytes]]:
     """Names that may have changed since the last commit, by directory; those of removed directories among them."""
     names: dict[int, set[bytes]] = {}
     inodes: list[int] = []
@@ -58,7 +58,7 @@ def changed_names(draft: FrozenDraft) -> dict[int, set[bytes]]:
     return names
 
 
-def walk_changed(draft: FrozenDraft, ignore: Ignore | None) -> list[ChangedDirectory]:
+def walk_changed(draft: DraftTree, ignore: Ignore | None) -> list[ChangedDirectory]:
     """The directories that a commit has to make anew, parents first."""
     names = changed_names(draft)
 
@@ -68,13 +68,13 @@ def walk_changed(draft: FrozenDraft, ignore: Ignore | None) -> list[ChangedDirec
     return _walk(draft, looked_at, lambda ino: ino in names, ignore)
 
 
-def walk_all(draft: FrozenDraft, ignore: Ignore | None) -> list[ChangedDirectory]:
+def walk_all(draft: DraftTree, ignore: Ignore | None) -> list[ChangedDirectory]:
     """All directories with all their names, parents first."""
     return _walk(draft, lambda directory: dict(draft.names_in(directory)), lambda _ino: True, ignore)
 
 
 def _walk(
-    draft: FrozenDraft,
+    draft: DraftTree,
     names_in: Callable[[int], dict[bytes, int]],
     is_wanted: Callable[[int], bool],
     ignore: Ignore | None,
@@ -93,7 +93,7 @@ def _walk(
     return found
 
 
-def has_moved_directory(draft: FrozenDraft) -> bool:
+def has_moved_directory(draft: DraftTree) -> bool:
     """Whether a directory that was there at the last commit may have another path since."""
     for key, _nothing in draft.rows.items(b"Z", number(draft.state.committed + 1)):
         ino = draft.find(int.from_bytes(key[8:16]), key[16:])

@@ -45,6 +45,7 @@ from artfs.vfs.draft.rows import (
     number,
     orphan_key,
 )
+from artfs.vfs.draft.tree import DraftTree
 from artfs.vfs.draft.usage import Usage
 
 __all__ = ["DIRECTORY_SIZE", "Attributes", "Draft"]
@@ -90,6 +91,7 @@ class Draft:
 
     def __init__(self, directory: Path, store: Store, *, purge: bool = True) -> None:
         self.directory = directory
+        self._store = store
         self._database = DraftDatabase.open(directory)
         self.origin = decode_origin(self._database.get(META_ORIGIN) or b"")
         self._base = BaseTree(self.origin.lower, store.pages)
@@ -152,6 +154,10 @@ class Draft:
         """Whether something that a version has was changed since the base was taken."""
         start = number(self._counters.state.committed + 1)
         return any(self._database.items(table, start, limit=1) for table in (b"Y", b"Z"))
+
+    def tree(self) -> DraftTree:
+        """The draft as it is, to be looked at until the next change."""
+        return DraftTree(self._database, self._files, self._store, _owner(self.directory))
 
     def free_space(self) -> os.statvfs_result:
         """Of the file system that the draft is on."""

@@ -17,9 +17,9 @@ from artfs.format.node import Entry, Kind
 from artfs.store.chunkstore import ChunkWriter
 from artfs.store.tree.build import Content, NodeSink, build_content
 from artfs.store.tree.pages import Pages
-from artfs.vfs.draft.frozen import FrozenDraft
 from artfs.vfs.draft.recut import intact, recut
 from artfs.vfs.draft.rows import InodeRow
+from artfs.vfs.draft.tree import DraftTree
 
 __all__ = ["FileWriter", "Growth", "Read"]
 
@@ -91,7 +91,7 @@ class FileWriter:
         """The content of a file that is stored to its end."""
         return build_content(growth.pieces, self._nodes)
 
-    def changed(self, draft: FrozenDraft, ino: int, row: InodeRow) -> Content:
+    def changed(self, draft: DraftTree, ino: int, row: InodeRow) -> Content:
         """Store a file of which a part is in the store already."""
         content = row.content
         old = Entry(b"", Kind.FILE, 0, 0, content.size, content.digest, extra=content.extra)

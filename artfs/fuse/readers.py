@@ -1,0 +1,41 @@
+"""The staff of a read-only mount: workers that are all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from artfs.fuse.crew import Crew
+from artfs.fuse.operations import Handlers
+from artfs.fuse.options import MountOptions
+from artfs.fuse.staff import Post
+from artfs.fuse.states import States
+from artfs.fuse.tree import FileTree
+from artfs.fuse.worker import WorkerSetup, run_worker
+
+__all__ = ["Readers"]
+
+
+class Readers:
+    """Workers.
+
+    Args:
+        make_tree: Opens what is shown; called in each worker, after the fork.
+        options: How many there are, and how they wait.
+    """
+
+    def __init__(self, make_tree: Callable[[], FileTree], options: MountOptions) -> None:
+        self._make_tree = make_tree
+        self._options = options
+        self._handlers = Handlers()
+
+    def handlers(self) -> Handlers:
+        """The handlers of requests."""
+        return self._handlers
+
+    def crew(self, post: Post) -> tuple[Crew, States]:
+        """The workers, not started yet."""
+        options, states = self._options, States(self._options.max_workers)
+        setup = WorkerSetup(
+            post.session, self._handlers, self._make_tree, states, post.log, post.clone, options.spin_us * 1000
+        )
+        return Crew(lambda slot: run_worker(setup, slot), states, options.worker_count), states

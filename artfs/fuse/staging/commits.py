@@ -1,0 +1,242 @@
+"""Commits as the serving process sees them: asked for, waiting for writers, frozen, stored, done.
+
+asked -> refused
+      -> waiting  while files are open for writing, for `wait` seconds at the most
+      -> committing  from the freeze on, which takes as long as a checkpoint
+      -> committed or failed
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+
+from artfs.errors import ArtfsError, ConflictError, StorageError
+from artfs.fuse.staging.drafts import OpenDraft
+from artfs.fuse.staging.messages import Commit, Committed, Failed
+from artfs.names import printable
+from artfs.vfs.draft.request import CommitRequest, CommitResult
+
+__all__ = ["ANSWER_SECONDS", "Commits", "Pending"]
+
+ANSWER_SECONDS: Final = 2.0
+"""A write into `commit` is answered within this time, frozen or not: who waits in FUSE cannot be killed."""
+
+_NAMED_AT_MOST: Final = 5
+_RESULTS: Final = 16
+
+
+@dataclass(slots=True)
+class Pending:
+    """A commit that is not done.
+
+    Attributes:
+        draft: Of which.
+        request: What was asked for.
+        give_up: When it stops waiting for writers.
+        answer_by: When the asker is answered at the latest.
+        answered: Set when the asker can be answered.
+        awaited: A task waits for that.
+        generation: Which is frozen; 0: none yet.
+        percent: How much is stored.
+        error: Why it was refused, if that was before the asker was answered.
+    """
+
+    draft: OpenDraft
+    request: CommitRequest
+    give_up: float
+    answer_by: float
+    answered: trio.Event
+    generation: int = 0
+    percent: int = 0
+    error: ArtfsError | None = None
+    awaited: bool = False
+
+
+class Commits:
+    """All commits of a mount.
+
+    Args:
+        clock: Seconds that only grow.
+
+    Attributes:
+        owed: Askers that can be answered as soon as the loop lets their tasks run.
+        ready: Frozen, and waiting for the storer.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._pending: dict[str, Pending] = {}
+        self._results: dict[int, deque[CommitResult]] = {}
+        self.ready: deque[Pending] = deque()
+        self.owed = 0
+
+    def ask(self, draft: OpenDraft, request: CommitRequest) -> Pending | None:
+        """Ask for a commit.
+
+        Returns:
+            What to wait for; None: nothing was touched since the base was taken, so it is the result.
+
+        Raises:
+            ConflictError: Another commit of the draft is not done.
+            StorageError: It could not be frozen.
+        """
+        if str(draft.place.path) in self._pending:
+            raise ConflictError(f"{draft.place.name} is being committed: wait until that is done")
+        origin = draft.draft.origin
+        if not request.force and origin.base and not draft.draft.is_touched():
+            self._note(draft, CommitResult(request.token, "committed", 100, origin.base_ref))
+            return None
+        now = self._clock()
+        pending = Pending(draft, request, now + request.wait, now + ANSWER_SECONDS, trio.Event())
+        self._pending[str(draft.place.path)] = pending
+        self._try(pending, now)
+        if pending.error is not None:
+            raise pending.error
+        return pending
+
+    def released(self, draft: OpenDraft) -> None:
+        """A file of a draft was closed."""
+        pending = self._pending.get(str(draft.place.path))
+        if pending is not None and not pending.generation:
+            self._try(pending, self._clock())
+
+    def _try(self, pending: Pending, now: float) -> None:
+        """Freeze if nobody writes; give up if it is time to."""
+        draft = pending.draft.draft
+        if not draft.open_for_writing():
+            try:
+                pending.generation = draft.freeze()
+                pending.draft.held = True
+            except OSError as error:
+                self._fail(pending, StorageError.of(error, f"freezing {pending.draft.place.name}"))
+                return
+            self.ready.append(pending)
+            self._answer(pending)
+        elif now >= pending.give_up:
+            self._fail(pending, ConflictError(_still_open(pending.draft)))
+
+    def _answer(self, pending: Pending) -> None:
+        if not pending.answered.is_set():
+            pending.answered.set()
+            self.owed += pending.awaited
+
+    async def answer(self, pending: Pending) -> None:
+        """Wait until an asker can be answered."""
+        if not pending.answered.is_set():
+            pending.awaited = True
+            await pending.answered.wait()
+            self.owed -= 1
+
+    def tick(self) -> float | None:
+        """Do what is due; gives the seconds until something is again, None if nothing will be."""
+        now = self._clock()
+        for pending in list(self._pending.values()):
+            if pending.generation:
+                continue
+            self._try(pending, now)
+            if now >= pending.answer_by:
+                self._answer(pending)
+        waiting = [pending for pending in self._pending.values() if not pending.generation]
+        times = [t for pending in waiting for t in (pending.give_up, pending.answer_by) if t > now]
+        return min(times) - now if times else None
+
+    def command(self, pending: Pending) -> Commit:
+        """What to tell the storer."""
+        return Commit(str(pending.draft.place.path), pending.generation, pending.request)
+
+    def percent(self, directory: str, percent: int) -> None:
+        """The storer is so far."""
+        if directory in self._pending:
+            self._pending[directory].percent = percent
+
+    def committed(self, draft: OpenDraft, told: Committed) -> None:
+        """A commit is published and settled."""
+        draft.draft.committed(told.generation, told.origin)
+        draft.draft.thaw()
+        pending = self._pending.pop(told.directory, None)
+        token = pending.request.token if pending else ""
+        self._note(draft, CommitResult(token, "committed", 100, told.ref, told.created))
+
+    def failed(self, draft: OpenDraft, told: Failed) -> None:
+        """A commit came to nothing."""
+        draft.draft.thaw()
+        pending = self._pending.pop(told.directory, None)
+        token = pending.request.token if pending else ""
+        self._note(draft, CommitResult(token, "failed", error=told.error, message=told.message))
+
+    def lost(self) -> None:
+        """The storer ended: what it was at is not done."""
+        for pending in list(self._pending.values()):
+            if pending.generation and pending not in self.ready:
+                path = str(pending.draft.place.path)
+                message = "the process that stores ended: see the mount's log, and `artfs log` before you commit again"
+                self.failed(pending.draft, Failed(path, "OutcomeUnknownError", message))
+
+    def _fail(self, pending: Pending, error: ArtfsError) -> None:
+        del self._pending[str(pending.draft.place.path)]
+        pending.error = error
+        self._note(
+            pending.draft,
+            CommitResult(pending.request.token, "failed", error=type(error).__name__, message=str(error)),
+        )
+        self._answer(pending)
+
+    def refused(self, draft: OpenDraft, error: ArtfsError, token: str = "") -> None:
+        """A request could not be understood or not be begun."""
+        self._note(draft, CommitResult(token, "failed", error=type(error).__name__, message=str(error)))
+
+    def _note(self, draft: OpenDraft, result: CommitResult) -> None:
+        self._results.setdefault(draft.place.number, deque(maxlen=_RESULTS)).append(result)
+
+    def is_busy(self, draft: OpenDraft) -> bool:
+        """Whether a commit of a draft is not done."""
+        return str(draft.place.path) in self._pending
+
+    def results(self, draft: OpenDraft) -> Iterable[CommitResult]:
+        """The last commits of a draft, the one that is not done among them, last."""
+        results = list(self._results.get(draft.place.number, ()))
+        pending = self._pending.get(str(draft.place.path))
+        if pending is not None:
+            token = pending.request.token
+            if pending.generation:
+                results.append(CommitResult(token, "committing", pending.percent))
+            else:
+                results.append(CommitResult(token, "waiting", message=_waiting_for(pending.draft)))
+        return results
+
+    def line(self, draft: OpenDraft) -> str:
+        """What reading `commit` gives."""
+        results = list(self.results(draft))
+        if not results:
+            return ""
+        last = results[-1]
+        match last.state:
+            case "waiting":
+                return f"{last.message}\n"
+            case "committing":
+                return f"committing {last.percent}%\n"
+            case "committed":
+                return f"{last.ref}\n"
+            case _:
+                return f"error: {last.message}\n"
+
+
+def _writers(draft: OpenDraft) -> str:
+    paths = sorted(printable(draft.draft.path(ino)) for ino in draft.draft.open_for_writing())
+    more = f" and {len(paths) - _NAMED_AT_MOST} more" if len(paths) > _NAMED_AT_MOST else ""
+    return ", ".join(paths[:_NAMED_AT_MOST]) + more
+
+
+def _waiting_for(draft: OpenDraft) -> str:
+    count = len(draft.draft.open_for_writing())
+    return f"waiting for {count} open file{'s' if count != 1 else ''}"
+
+
+def _still_open(draft: OpenDraft) -> str:
+    return f"still open for writing: {_writers(draft)}; close them and commit again"

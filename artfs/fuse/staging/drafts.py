@@ -1,0 +1,136 @@
+"""The drafts that a staging mount serves, by number and by name."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+
+from artfs.errors import ConflictError, NotFoundError
+from artfs.store import Store
+from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.home import DraftPlace, DraftsHome
+from artfs.vfs.draft.opening import DiscardRequest, StageRequest, open_draft
+
+__all__ = ["Drafts", "OpenDraft"]
+
+
+@dataclass(slots=True)
+class OpenDraft:
+    """A draft that is served.
+
+    Attributes:
+        place: Where it is, and what it is called.
+        draft: The draft.
+        held: No checkpoint now: a commit has not seen yet what is frozen.
+    """
+
+    place: DraftPlace
+    draft: Draft
+    held: bool = False
+
+
+class Drafts:
+    """All open drafts; each is opened when it is first asked for.
+
+    Args:
+        home: Where they are.
+        store: Open in this process.
+        owner: User and group that new drafts are to belong to.
+        purge: No mount is older than this process, so that nobody has anything open.
+    """
+
+    def __init__(self, home: DraftsHome, store: Store, owner: tuple[int, int], *, purge: bool) -> None:
+        self._home = home
+        self._store = store
+        self._owner = owner
+        self._purge = purge
+        self._places = {place.number: place for place in home.list()}
+        self._open: dict[int, OpenDraft] = {}
+
+    def places(self) -> list[DraftPlace]:
+        """Where the drafts are, by number."""
+        return [self._places[number] for number in sorted(self._places)]
+
+    def opened(self) -> list[OpenDraft]:
+        """Those that somebody has asked for."""
+        return list(self._open.values())
+
+    def by_number(self, number: int) -> OpenDraft:
+        """A draft.
+
+        Raises:
+            OSError: ESTALE: it was closed.
+        """
+        found = self._open.get(number)
+        if found is not None:
+            return found
+        place = self._places.get(number)
+        if place is None:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        opened = self._open[number] = OpenDraft(place, Draft(place.path, self._store, purge=self._purge))
+        return opened
+
+    def by_name(self, name: str) -> OpenDraft | None:
+        """The draft of a name, None if there is none."""
+        for place in self._places.values():
+            if place.name == name:
+                return self.by_number(place.number)
+        return None
+
+    def by_directory(self, directory: str) -> OpenDraft | None:
+        """The draft that is kept in a directory, None if it was closed."""
+        for place in self._places.values():
+            if str(place.path) == directory:
+                return self.by_number(place.number)
+        return None
+
+    def stage(self, request: StageRequest) -> tuple[OpenDraft, str]:
+        """Open a draft that was not there; gives the version that it shows too.
+
+        Raises:
+            ArtfsError: It cannot be.
+        """
+        place, base = open_draft(self._home, self._store, request, self._owner)
+        self._places[place.number] = place
+        return self.by_number(place.number), base
+
+    def discard(self, request: DiscardRequest) -> None:
+        """Close a draft, and remove all that is in it.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            ConflictError: It has changes that are in no version, and `force` was not said; or it is open for writing.
+        """
+        opened = self.by_name(request.name)
+        if opened is None:
+            raise NotFoundError(f"no draft {request.name} is open")
+        if not request.force and opened.draft.is_touched():
+            raise ConflictError(
+                f"{request.name} has changes that are in no version: commit them, or add --force to lose them"
+            )
+        if opened.draft.open_for_writing():
+            raise ConflictError(f"files in {request.name} are open for writing: close them first")
+        self.remove(opened)
+
+    def remove(self, opened: OpenDraft) -> None:
+        """Close a draft, and remove all that is in it."""
+        del self._open[opened.place.number], self._places[opened.place.number]
+        opened.draft.close()
+        self._home.remove(opened.place)
+
+    def forget(self, number: int, local: int, count: int) -> None:
+        """The kernel forgot an inode of a draft, which may be closed."""
+        opened = self._open.get(number)
+        if opened is not None:
+            opened.draft.forget(local, count)
+
+    def free_space(self) -> os.statvfs_result:
+        """Of the file system that the drafts are on."""
+        return os.statvfs(self._store.layout.drafts)
+
+    def close(self) -> None:
+        """Close all; they stay as they are."""
+        for opened in self._open.values():
+            opened.draft.close()
+        self._open.clear()

@@ -1,0 +1,107 @@
+"""The staging mount of a store: one process that serves the drafts, one that stores them."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from artfs.fuse import syscalls
+from artfs.fuse.crew import Crew
+from artfs.fuse.device import clone_into
+from artfs.fuse.mountinfo import MountInfo
+from artfs.fuse.options import MountOptions
+from artfs.fuse.report import encode_error
+from artfs.fuse.serve import Service, serve
+from artfs.fuse.staff import Post
+from artfs.fuse.staging.channel import channel_pair
+from artfs.fuse.staging.handlers import StagingHandlers
+from artfs.fuse.staging.server import run_server
+from artfs.fuse.staging.storing import run_storer
+from artfs.fuse.states import READY, States
+from artfs.fuse.worker import CANNOT_START
+from artfs.store.layout import read_layout
+from artfs.vfs.draft.home import DraftsHome
+
+__all__ = ["serve_drafts"]
+
+_SERVER, _STORER = range(2)
+
+_log = logging.getLogger(__name__)
+
+
+class _Stage:
+    """The staff of a staging mount."""
+
+    def __init__(self, store: Path, options: MountOptions) -> None:
+        self._store = store
+        self._handlers = StagingHandlers(writeback_cache=options.writeback_cache)
+
+    def handlers(self) -> StagingHandlers:
+        """The handlers of requests."""
+        return self._handlers
+
+    def crew(self, post: Post) -> tuple[Crew, States]:
+        """Both processes, not started yet."""
+        states = States(2)
+        server, storer = channel_pair()
+        served = mmap.mmap(-1, 1)
+
+        def main(slot: int) -> int:
+            post.log.become_stderr()
+            try:
+                if slot == _STORER:
+                    states.slot(slot)[READY] = 1
+                    return run_storer(self._store, storer)
+                first = not served[0]
+                served[0] = 1
+                return run_server(
+                    self._store,
+                    server,
+                    post.session,
+                    self._handlers,
+                    states.slot(slot),
+                    first=first,
+                    prepare=lambda: _take_post(post),
+                )
+            except Exception as error:  # noqa: BLE001 # told to the supervisor
+                _log.exception("a process of the staging mount ends")
+                states.last_words = encode_error(error)
+                return CANNOT_START
+
+        return Crew(main, states, 2), states
+
+
+def _take_post(post: Post) -> None:
+    if post.clone:
+        clone_into(post.session)
+    syscalls.drop_resource_privilege()
+
+
+def serve_drafts(
+    store: str | os.PathLike[str],
+    mountpoint: str,
+    options: MountOptions,
+    on_ready: Callable[[MountInfo], None],
+    *,
+    verbose: bool,
+) -> None:
+    """Mount the drafts of a store and serve them until it is unmounted.
+
+    Args:
+        store: The store's directory.
+        mountpoint: A directory that was found to be vacant.
+        options: How to serve it.
+        on_ready: Called when the mount answers.
+        verbose: Copy the log to stderr.
+
+    Raises:
+        ConflictError: Another staging mount serves them.
+        ArtfsError: The store cannot be opened or not be mounted.
+    """
+    layout = read_layout(Path(store))
+    service = Service(layout.root, mountpoint, _Stage(layout.root, options), options, writable=True, verbose=verbose)
+    with DraftsHome(layout.drafts).lock():
+        serve(service, on_ready)

@@ -1,0 +1,31 @@
+"""What the control file `status` says: what was changed in a draft since its base."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Final
+
+from artfs.fuse.staging.drafts import OpenDraft
+from artfs.names import printable
+from artfs.store import Store
+from artfs.vfs.draft.status import changes
+
+__all__ = ["status_text"]
+
+_MAX_LINES: Final = 1000
+
+
+def status_text(opened: OpenDraft, store: Store) -> str:
+    """The text, cut off after a thousand changes.
+
+    Args:
+        opened: The draft.
+        store: Reads its base.
+    """
+    origin = opened.draft.origin
+    lines = [f"{origin.artifact} from {origin.base_ref or 'nothing'}"]
+    found = list(islice(changes(opened.draft.tree(), store.pages), _MAX_LINES + 1))
+    lines += [f"{change.kind} {printable(change.path)}" for change in found[:_MAX_LINES]]
+    if len(found) > _MAX_LINES:
+        lines.append("and more: `artfs status` lists all")
+    return "\n".join(lines) + "\n"
