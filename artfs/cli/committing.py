@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from artfs.cli.drafts import ControlDirectory, error_named, new_token, refusal
-from artfs.errors import ConflictError, MountError, OutcomeUnknownError
+from artfs.errors import ConflictError, MountError, OutcomeUnknownError, StorageError
 from artfs.names import quoted
 
 __all__ = ["Committed", "commit"]
@@ -98,8 +98,8 @@ def _follow(draft: ControlDirectory, token: str, show: Show) -> Committed:
             found = _result(draft, token)
         except MountError as error:
             raise _unknown(draft, "the staging mount ended") from error
-        except OSError as error:
-            raise _unknown(draft, f"the draft cannot be read any more ({error.strerror})") from error
+        except StorageError as error:
+            raise _unknown(draft, f"the draft cannot be read any more ({error})") from error
         if found is None:
             raise _unknown(draft, "the staging mount was served anew")
         if found.get("error"):

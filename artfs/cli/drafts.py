@@ -51,7 +51,7 @@ class ControlDirectory:
 
         Raises:
             MountError: The staging mount is gone.
-            OSError: It cannot be read.
+            StorageError: It cannot be read.
         """
         try:
             with open(self.path(name), "rb", buffering=0) as file:
@@ -59,7 +59,7 @@ class ControlDirectory:
         except OSError as error:
             if error.errno in _DEAD:
                 raise gone(self.top) from error
-            raise
+            raise StorageError.of(error, f"reading {quoted(self.path(name))}") from error
         return b"".join(pieces)
 
     def read_json(self, name: str) -> Any:

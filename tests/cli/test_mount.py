@@ -14,13 +14,6 @@ from tests.support.commands import Commands, Ended, store_state
 
 
 @pytest.fixture
-def stored(artfs: Commands, images: Path) -> Commands:
-    """`animals:v0`, which has the alias `best`."""
-    artfs.done("put", images, "-n", "animals", "-a", "best")
-    return artfs
-
-
-@pytest.fixture
 def place(artfs: Commands, tmp_path: Path) -> Iterator[Path]:
     """An empty directory to mount at; whatever is mounted there is unmounted at the end."""
     top = tmp_path / "mount point"

@@ -44,7 +44,7 @@ def command(settings: Settings, as_json: bool) -> None:
     for label, text in lines.items():
         print_line(f"{label + ':':<11}{text}")
     for mount in mounts:
-        print_line(f"{'mounted:':<11}{_mounted(mount)}")
+        print_line(f"{'drafts:' if mount.staging else 'mounted:':<11}{_mounted(mount)}")
     if not mounts:
         print_line(f"{'mounted:':<11}nowhere")
 
@@ -68,8 +68,12 @@ def _document(store: Store, mounts: list[MountInfo]) -> Document:
         "index_bytes": sum(file.stat().st_blocks * 512 for file in store.layout.index.iterdir()),
         "changes": changes,
         "free_bytes": room.f_bavail * room.f_frsize,
-        "mounts": [{**json_text("path", os.fsencode(mount.mountpoint)), "pid": mount.pid} for mount in mounts],
+        "mounts": [_mount_document(mount) for mount in mounts],
     }
+
+
+def _mount_document(mount: MountInfo) -> Document:
+    return {**json_text("path", os.fsencode(mount.mountpoint)), "pid": mount.pid, "staging": mount.staging}
 
 
 def _mounted(mount: MountInfo) -> str:

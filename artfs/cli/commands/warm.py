@@ -55,6 +55,6 @@ def _mounted_at(store: Path, ref: VersionRef, version: str) -> Path | None:
     """The version's directory in a mount of the store that is served, and that this user may read."""
     for mount in mounts_of(store):
         top = mount.mountpoint / ref.name / version
-        if mount.pid is not None and os.access(top, os.R_OK | os.X_OK):
+        if not mount.staging and mount.pid is not None and os.access(top, os.R_OK | os.X_OK):
             return top
     return None

@@ -16,12 +16,17 @@ _MAX_LINES: Final = 1000
 
 
 def status_text(opened: OpenDraft, store: Store) -> str:
-    """The text, cut off after a thousand changes.
+    """The text, cut off after a thousand changes. `artfs status` lists all, from rows that are checkpointed here.
 
     Args:
         opened: The draft.
         store: Reads its base.
+
+    Raises:
+        OSError: The disk has no room for the checkpoint.
     """
+    if not opened.held:
+        opened.draft.checkpoint()
     origin = opened.draft.origin
     lines = [f"{origin.artifact} from {origin.base_ref or 'nothing'}"]
     found = list(islice(changes(opened.draft.tree(), store.pages), _MAX_LINES + 1))
