@@ -99,24 +99,41 @@ def test_status_lists_what_changed_with_sizes(stored: Commands, draft: Path) -> 
     assert stored.done("status", draft).lines == ["animals from animals:v0", "nothing changed"]
     (draft / "labels.csv").write_text("tom,cat\nkit,cat\n")
     (draft / "best").unlink()
-    (draft / "dogs").mkdir()
+    (draft / "dogs/small").mkdir(parents=True)
     (draft / "dogs/rex.png").write_bytes(b"x" * 1000)
-    lines = stored.done("status", draft / "cats").lines
-    assert lines[0] == "animals from animals:v0"
-    assert {(line.split()[0], line.split()[-1]) for line in lines[1:-1]} == {
-        ("D", "best"),
-        ("A", "dogs/"),
-        ("M", "labels.csv"),
-    }
+    (draft / "dogs/small/rex.png").write_bytes(b"x" * 24)
+    (draft / "cats").rename(draft / "felines")
+    assert stored.done("status", draft / "felines").lines == [
+        "animals from animals:v0",
+        "D              12 best",
+        "D           5,120 cats/ (1 in it)",
+        "A           1,024 dogs/ (3 in it)",
+        "A           5,120 felines/ (1 in it)",
+        "M              16 labels.csv",
+        "6 added, 3 removed, 1 modified; 6.0 KiB in what was added and modified",
+    ]
     document = stored.done("status", draft, "--json").json
-    assert (document["draft"], document["artifact"], document["base"]) == ("animals", "animals", "animals:v0")
-    assert {(change["change"], change["path"]) for change in document["changes"]} == {
-        ("removed", "best"),
-        ("added", "dogs"),
-        ("modified", "labels.csv"),
+    changes = document.pop("changes")
+    assert document == {
+        "path": str(draft),
+        "draft": "animals",
+        "artifact": "animals",
+        "base": "animals:v0",
+        "summary": {"added": 6, "removed": 3, "modified": 1, "bytes": 6160},
     }
-    stored.done("commit", draft)
+    assert changes[0] == {"path": "best", "change": "removed", "directory": False, "size": 12}
+    assert changes[2] == {"path": "dogs", "change": "added", "directory": True, "size": 1024, "entries": 3}
+    assert stored.done("commit", draft).text == "animals:v1"
     assert stored.done("status", draft).lines == ["animals from animals:v1", "nothing changed"]
+
+
+def test_status_of_a_draft_that_began_empty_names_no_base(stored: Commands, staging: Path) -> None:
+    draft = stored.done("stage", "birds").text
+    assert stored.done("status", draft).lines == ["birds from nothing", "nothing changed"]
+    assert stored.done("status", draft, "--json").json["base"] is None
+    (staging / "birds/a\nb").write_text("x")
+    assert stored.done("status", draft).lines[1:3] == ["A               1 a", "b"]
+    assert stored.done("status", draft, "--json").json["changes"][0]["path"] == "a\nb"
 
 
 def test_a_mount_that_is_gone_is_told_and_the_draft_is_there_in_the_next(stored: Commands, draft: Path) -> None:

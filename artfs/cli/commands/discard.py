@@ -8,6 +8,8 @@ import click
 
 from artfs.cli.command import command as artfs_command
 from artfs.cli.output import json_option, json_text, print_document, print_result, shown
+from artfs.errors import MountError
+from artfs.names import quoted
 
 __all__ = ["command"]
 
@@ -25,7 +27,10 @@ def command(directory: str, force: bool, as_json: bool) -> None:
 
     draft = own_draft(directory)
     top, name = os.path.split(draft.top)
-    ControlDirectory(top).ask("discard", {"name": name, "force": force})
+    mount = ControlDirectory(top)
+    if not os.path.lexists(mount.path("discard")):
+        raise MountError(f"{quoted(draft.top)} is the draft, without its mount around it: discard it where that is")
+    mount.ask("discard", {"name": name, "force": force})
     if as_json:
         print_document({**json_text("path", os.fsencode(draft.top)), "draft": name})
     else:

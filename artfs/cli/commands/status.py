@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from artfs.store import Store
     from artfs.vfs.draft.frozen import FrozenDraft
     from artfs.vfs.draft.status import Change
+    from artfs.vfs.draft.weight import Weight
 
 __all__ = ["command"]
 
@@ -36,6 +38,7 @@ def command(directory: str, as_json: bool) -> None:
     """
     from artfs.cli.drafts import find_draft
     from artfs.vfs.draft.status import changes
+    from artfs.vfs.draft.weight import Scale
 
     draft = find_draft(directory)
     told = draft.read("status")  # which also has the rows written out to where they are read below
@@ -46,15 +49,15 @@ def command(directory: str, as_json: bool) -> None:
             write(told)
             return
         rows, store = found
+        scale = Scale(rows, store.pages)
         summary = _Summary()
-        watched = summary.watch(changes(rows, store.pages))
+        lines = (_Line(change, scale.weigh(change)) for change in changes(rows, store.pages))
         if as_json:
-            _print_json(draft, rows, watched, summary)
+            _print_json(draft, rows, summary.watch(lines), summary)
             return
         print_line(f"{rows.origin.artifact} from {rows.origin.base_ref or 'nothing'}")
-        for change in watched:
-            size = "" if change.path.endswith(b"/") else f"{change.size:,}"
-            print_line(f"{change.kind} {size:>15} {shown(change.path)}")
+        for line in summary.watch(lines):
+            print_line(line.text())
         print_line(summary.text())
 
 
@@ -79,6 +82,35 @@ def _rows(draft: ControlDirectory) -> Iterator[tuple[FrozenDraft, Store] | None]
         yield stack.enter_context(FrozenDraft(places[0], store)), store
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A change, and what it comes to."""
+
+    change: Change
+    weight: Weight
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it stands for a directory."""
+        return self.change.path.endswith(b"/")
+
+    def text(self) -> str:
+        """For people."""
+        size = f"{self.weight.size:,}" if self.change.kind != "M" or not self.is_directory else ""
+        more = f" ({self.weight.entries:,} in it)" if self.weight.entries else ""
+        return f"{self.change.kind} {size:>15} {shown(self.change.path)}{more}"
+
+    def document(self) -> Document:
+        """For programs."""
+        document: Document = {
+            **json_text("path", self.change.path.removesuffix(b"/")),
+            "change": _WORDS[self.change.kind],
+            "directory": self.is_directory,
+            "size": self.weight.size,
+        }
+        return {**document, "entries": self.weight.entries} if self.is_directory else document
+
+
 class _Summary:
     """Counts what goes by."""
 
@@ -86,19 +118,19 @@ class _Summary:
         self._counts = {"A": 0, "D": 0, "M": 0}
         self._bytes = 0
 
-    def watch(self, found: Iterator[Change]) -> Iterator[Change]:
-        """Pass changes on."""
-        for change in found:
-            self._counts[change.kind] += 1
-            self._bytes += change.size if change.kind != "D" else 0
-            yield change
+    def watch(self, lines: Iterator[_Line]) -> Iterator[_Line]:
+        """Pass lines on; a directory counts with all that is in it."""
+        for line in lines:
+            self._counts[line.change.kind] += 1 + line.weight.entries
+            self._bytes += line.weight.size if line.change.kind != "D" else 0
+            yield line
 
     def text(self) -> str:
         """One line for people."""
         if not any(self._counts.values()):
             return "nothing changed"
         counts = ", ".join(f"{self._counts[kind]:,} {what}" for kind, what in _WORDS.items())
-        return f"{counts}; {size_text(self._bytes)}"
+        return f"{counts}; {size_text(self._bytes)} in what was added and modified"
 
     def document(self) -> Document:
         """The same for programs."""
@@ -108,7 +140,7 @@ class _Summary:
 _WORDS = {"A": "added", "D": "removed", "M": "modified"}
 
 
-def _print_json(draft: ControlDirectory, rows: FrozenDraft, found: Iterator[Change], summary: _Summary) -> None:
+def _print_json(draft: ControlDirectory, rows: FrozenDraft, lines: Iterator[_Line], summary: _Summary) -> None:
     """Write an object, the changes as they come."""
     import msgspec
 
@@ -119,15 +151,5 @@ def _print_json(draft: ControlDirectory, rows: FrozenDraft, found: Iterator[Chan
         "base": rows.origin.base_ref or None,
     }
     before = msgspec.json.encode(head)[:-1] + b',"changes":['
-    print_documents(map(_document, found), before=before, after=b"]")
+    print_documents((line.document() for line in lines), before=before, after=b"]")
     write(b',"summary":' + msgspec.json.encode(summary.document()) + b"}\n")
-
-
-def _document(change: Change) -> Document:
-    is_directory = change.path.endswith(b"/")
-    return {
-        **json_text("path", change.path.removesuffix(b"/")),
-        "change": _WORDS[change.kind],
-        "directory": is_directory,
-        "size": change.size,
-    }
