@@ -134,7 +134,7 @@ def unmount(mountpoint: str | os.PathLike[str], *, lazy: bool = False) -> None:
     place = real_mountpoint(mountpoint)
     found = find_mount(place)
     if found is None:
-        raise MountError(f"{mountpoint} is not an artfs mount: see `findmnt -t fuse.artfs`")
+        raise MountError(f"{mountpoint} is not an artfs mount: see `findmnt -t fuse.artfs,fuse.artfs-staging`")
     lock = _open_lock(found)
     try:
         detach(place, lazy=lazy)
