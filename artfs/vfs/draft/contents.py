@@ -3,8 +3,9 @@
 A write goes to the file's data file, at the same offset, and only what was written is there: changing 4 KiB of a file
 of 10 GB writes 4 KiB. The order is data, then the row that says so: a row never points to bytes that are not written.
 
-A data file belongs to one inode and one generation. After a freeze nothing writes to the data files that there were:
-the next write begins another, so a commit reads what was frozen while writers go on.
+A data file belongs to one inode and one generation, but that files which come in one small write share data files: to
+make and remove a file costs the file system more than the rest of such a write. After a freeze nothing writes to the
+data files that there were: the next write begins another, so a commit reads what was frozen while writers go on.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ from artfs.format.node import Entry, Kind
 from artfs.store.content import ContentReader
 from artfs.vfs.draft.backlog import Backlog
 from artfs.vfs.draft.batch import Batch
-from artfs.vfs.draft.datafiles import DataFiles
+from artfs.vfs.draft.datafiles import SPOOL, DataFiles
 from artfs.vfs.draft.extents import Range, clip, cover, drop, extents, ranges
 from artfs.vfs.draft.inodes import fault
-from artfs.vfs.draft.rows import NO_CONTENT, Content, InodeRow, Rows
+from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows
+from artfs.vfs.draft.spool import Spool
 
 __all__ = ["Contents", "without_privileges"]
 
 _MAX_SIZE: Final = (1 << 63) - 1
 _TAILS_HELD: Final = 4096
+_SPOOLED: Final = 256 << 10
 
 
 def without_privileges(mode: int) -> int:
@@ -55,7 +58,8 @@ class Contents:
         self._backlog = backlog
         self._tails: dict[int, Range] = {}
         self._frozen = False
-        self._garbage: list[int] = []
+        self._garbage: list[Range] = []
+        self._spool = Spool(files)
 
     def read(self, ino: int, row: InodeRow, offset: int, size: int) -> Data:
         """Read a range of a file; shorter only at its end."""
@@ -64,11 +68,11 @@ class Contents:
             return b""
         tail = self._tails.get(ino)
         if tail is not None and tail.start <= offset and end <= tail.end:
-            return self._files.read(tail.data, offset, end - offset)
+            return self._files.read(tail.data, tail.base + offset, end - offset)
         parts: list[Data] = []
         for part in ranges(self._rows, ino, offset, end):
             if part.data:
-                parts.append(self._files.read(part.data, part.start, part.end - part.start))
+                parts.append(self._files.read(part.data, part.base + part.start, part.end - part.start))
             else:
                 self._read_gap(row.content, part, parts)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -95,15 +99,22 @@ class Contents:
         row = batch.inode(ino)
         if offset + len(piece) > _MAX_SIZE:
             raise fault(errno.EFBIG)
-        data = row.data
-        if not data or row.data_generation != batch.generation:
-            data = batch.take("data")
-            self._files.create(data)
-        written = self._files.write(data, offset, piece)
-        end = offset + written
         tail = self._tails.get(ino)
-        if tail is None or tail.data != data or not (tail.start <= offset and end <= tail.end):
-            tail = cover(batch, self._rows, ino, Range(offset, end, data))
+        data = row.data if row.data_generation == batch.generation else 0
+        if tail is not None and tail.start <= offset and offset + len(piece) <= tail.end and self._is_ours(tail, data):
+            target, base = tail.data, tail.base
+        elif not row.size and offset == 0 and len(piece) <= _SPOOLED:
+            target, base = self._spool.place(batch, len(piece))
+            tail = None
+        else:
+            if not data:
+                data = batch.take("data")
+                self._files.create(data)
+            target, base, tail = data, 0, None
+        written = self._files.write(target, base + offset, piece)
+        end = offset + written
+        if tail is None:
+            tail = cover(batch, self._rows, ino, Range(offset, end, target, base))
         now = time.time_ns()
         counter = self._backlog.wrote(ino, offset, end, fresh=row.size == 0)
         batch.set_inode(
@@ -114,8 +125,8 @@ class Contents:
                 size=max(row.size, end),
                 mtime_ns=now,
                 ctime_ns=now,
-                data=data,
-                data_generation=batch.generation,
+                data=data or row.data,
+                data_generation=batch.generation if data else row.data_generation,
                 counter=row.counter if counter is None else counter,
             ),
         )
@@ -150,11 +161,13 @@ class Contents:
 
     def empty(self, batch: Batch, ino: int) -> None:
         """Give up all that data files have of a file; they go when the batch was applied and `collect` is called."""
-        files = drop(batch, self._rows, ino)
+        dropped = drop(batch, self._rows, ino)
         row = batch.inode(ino)
+        own = {extent.data for extent in dropped if not extent.data & SPOOL}
         if row.data:
-            files.add(row.data)
-        self._garbage.extend(files)
+            own.add(row.data)
+        self._garbage += [Range(0, 0, data) for data in own]
+        self._garbage += [extent for extent in dropped if extent.data & SPOOL][:1]
         self._tails.pop(ino, None)
 
     def collect(self) -> None:
@@ -162,7 +175,11 @@ class Contents:
         if self._frozen:
             return
         while self._garbage:
-            self._files.remove(self._garbage.pop())
+            piece = self._garbage.pop()
+            if piece.data & SPOOL:
+                self._spool.release(piece.data, piece.base)
+            else:
+                self._files.remove(piece.data)
 
     def spare(self) -> None:
         """Forget what `empty` noted: its batch was not applied."""
@@ -174,9 +191,14 @@ class Contents:
         self.empty(batch, ino)
         batch.set_inode(ino, replace(row, content=content, data=0))
 
+    def _is_ours(self, extent: Range, own: int) -> bool:
+        """Whether an extent is in a data file of this generation, and may be written over."""
+        return extent.data == own or self._spool.is_fresh(extent.data)
+
     def freeze(self) -> None:
         """Keep all data files from now on."""
         self._frozen = True
+        self._spool.freeze()
 
     def thaw(self) -> None:
         """Data files may go again."""
@@ -188,7 +210,18 @@ class Contents:
         for extent in extents(self._rows, ino):
             self._files.sync(extent.data)
 
-    def remove_unreferenced(self, referenced: Iterable[int]) -> None:
-        """Remove the data files that a crash left behind."""
-        for data in set(self._files.numbers()).difference(referenced):
-            self._files.remove(data)
+    def recall(self, found: Iterable[tuple[int, Extent]], *, purge: bool) -> None:
+        """Find out which data files there are, and by whom they are used.
+
+        Args:
+            found: All extents with the inode that each belongs to.
+            purge: Remove the data files that a crash left behind.
+        """
+        referenced: set[int] = set()
+        for _ino, extent in found:
+            referenced.add(extent.data)
+            if extent.data & SPOOL:
+                self._spool.recall(extent.data, extent.base)
+        if purge:
+            for data in set(self._files.numbers()) - referenced:
+                self._files.remove(data)

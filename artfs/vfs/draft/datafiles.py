@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
 from artfs.vfs.draft.inodes import fault
 
-__all__ = ["DataFiles"]
+__all__ = ["SPOOL", "DataFiles", "file_name"]
+
+SPOOL: Final = 1 << 62
+"""Set in the number of a data file that many small files share."""
 
 _OPEN: Final = 256
+_NAME: Final = re.compile(r"(spool-)?([1-9][0-9]*)")
+_PUNCH: Final = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of <linux/falloc.h>
+
+
+_libc: Final = ctypes.CDLL(None)
+
+
+def file_name(data: int) -> str:
+    """What a data file is called in its directory."""
+    return f"spool-{data ^ SPOOL}" if data & SPOOL else str(data)
 
 
 class DataFiles:
@@ -32,7 +47,7 @@ class DataFiles:
         if descriptor is not None:
             self._open.move_to_end(data)
             return descriptor
-        descriptor = os.open(str(data), os.O_RDWR | os.O_CLOEXEC | flags, 0o600, dir_fd=self._directory)
+        descriptor = os.open(file_name(data), os.O_RDWR | os.O_CLOEXEC | flags, 0o600, dir_fd=self._directory)
         self._open[data] = descriptor
         if len(self._open) > _OPEN:
             os.close(self._open.popitem(last=False)[1])
@@ -60,6 +75,10 @@ class DataFiles:
         """Give back the space after `size`."""
         os.ftruncate(self._descriptor(data), size)
 
+    def punch(self, data: int, offset: int, size: int) -> None:
+        """Give back the space of a range, where the file system can."""
+        _libc.fallocate(self._descriptor(data), _PUNCH, ctypes.c_int64(offset), ctypes.c_int64(size))
+
     def sync(self, data: int) -> None:
         """Make what was written durable.
 
@@ -77,13 +96,14 @@ class DataFiles:
         if descriptor >= 0:
             os.close(descriptor)
         try:
-            os.unlink(str(data), dir_fd=self._directory)
+            os.unlink(file_name(data), dir_fd=self._directory)
         except FileNotFoundError:
             return
 
     def numbers(self) -> list[int]:
         """Of all that are there."""
-        return [int(name) for name in os.listdir(self._directory) if name.isdigit()]
+        found = [_NAME.fullmatch(name) for name in os.listdir(self._directory)]
+        return [int(match[2]) | (SPOOL if match[1] else 0) for match in found if match]
 
     def free_space(self) -> os.statvfs_result:
         """Of the file system that they are on."""

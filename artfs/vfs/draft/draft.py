@@ -105,7 +105,10 @@ class Draft:
         self._usage = Usage()
         self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
         if purge:
-            self._purge()
+            for ino in list(self._orphans):  # only processes of an earlier mount could use them
+                self._bury(ino)
+        extents = self._database.items(b"E")
+        self._contents.recall(((int.from_bytes(key[:8]), decode_extent(value)) for key, value in extents), purge=purge)
 
     # ---------------------------------------------------------------------------------------------------- looking
 
@@ -330,7 +333,7 @@ class Draft:
             prefix = b"E" + number(due.ino)
             found = self._database.items(prefix, limit=_MAX_EXTENTS + 1)
             if len(found) <= _MAX_EXTENTS:
-                runs = [(int.from_bytes(key), *decode_extent(value)) for key, value in found]
+                runs = [(int.from_bytes(key), decode_extent(value)) for key, value in found]
                 jobs.append(Job(due.ino, self._inodes.get(due.ino).counter, due.size, runs, due.final))
         return jobs
 
@@ -340,7 +343,8 @@ class Draft:
             if not self._inodes.is_own(result.ino):
                 continue
             row = self._inodes.get(result.ino)
-            if (row.counter, row.size) == (result.counter, result.size) and row.nlink:
+            same = (row.counter, row.size) == (result.counter, result.size)
+            if same and row.nlink and self._has_extents(result.ino):
                 self._take_over(result)
 
     def _take_over(self, result: Stored) -> None:
@@ -438,8 +442,11 @@ class Draft:
     def _queue(self, ino: int) -> None:
         """Have a file stored some time, if all its bytes are in data files."""
         row = self._inodes.get(ino)
-        if row.data and row.size and not row.content.limit:
+        if row.size and not row.content.limit and self._has_extents(ino):
             self._backlog.closed(ino, row.size)
+
+    def _has_extents(self, ino: int) -> bool:
+        return bool(self._database.items(b"E" + number(ino), limit=1))
 
     def _release(self, batch: Batch, ino: int) -> None:
         """Apply a change that took a name from an inode (or from none: 0)."""
@@ -472,13 +479,6 @@ class Draft:
         else:
             batch.set_inode(ino, replace(row, size=0, content=NO_CONTENT, data=0))
         self._apply(batch)
-
-    def _purge(self) -> None:
-        """Remove what only the processes of an earlier mount could use, and what a crash left."""
-        for ino in list(self._orphans):
-            self._bury(ino)
-        referenced = {decode_extent(value).data for _key, value in self._database.items(b"E")}
-        self._contents.remove_unreferenced(referenced)
 
 
 def _attributes(ino: int, row: InodeRow) -> Attributes:

@@ -23,12 +23,14 @@ class Range(NamedTuple):
     Attributes:
         start: Offset of the first.
         end: Offset after the last.
-        data: The data file that has them at the same offsets; 0: none.
+        data: The data file that has them; 0: none.
+        base: Where the file's byte 0 is, or would be, in the data file.
     """
 
     start: int
     end: int
     data: int
+    base: int = 0
 
 
 def extents(rows: Rows, ino: int, start: int = 0) -> Iterator[Range]:
@@ -59,7 +61,7 @@ def ranges(rows: Rows, ino: int, start: int, end: int) -> Iterator[Range]:
         if extent.start > at:
             yield Range(at, extent.start, 0)
         at = min(extent.end, end)
-        yield Range(max(extent.start, start), at, extent.data)
+        yield Range(max(extent.start, start), at, extent.data, extent.base)
     if at < end:
         yield Range(at, end, 0)
 
@@ -78,19 +80,19 @@ def cover(batch: Batch, rows: Rows, ino: int, new: Range) -> Range:
     """
     start, end = new.start, new.end
     for old in list(_touching(rows, ino, start, end)):
-        if old.data == new.data:
+        if (old.data, old.base) == (new.data, new.base):
             start, end = min(start, old.start), max(end, old.end)
             batch.delete(extent_key(ino, old.start))
             continue
         if old.start >= new.start:
             batch.delete(extent_key(ino, old.start))
         elif old.end > new.start:
-            _put(batch, ino, Range(old.start, new.start, old.data))
+            _put(batch, ino, Range(old.start, new.start, old.data, old.base))
         if old.end > new.end > old.start:
-            _put(batch, ino, Range(new.end, old.end, old.data))
+            _put(batch, ino, Range(new.end, old.end, old.data, old.base))
         elif old.start == new.end:
             _put(batch, ino, old)
-    covered = Range(start, end, new.data)
+    covered = Range(start, end, new.data, new.base)
     _put(batch, ino, covered)
     return covered
 
@@ -108,19 +110,18 @@ def clip(batch: Batch, rows: Rows, ino: int, size: int) -> None:
     """Cut off the extents of a file that becomes shorter."""
     for extent in extents(rows, ino, size):
         if extent.start < size:
-            _put(batch, ino, Range(extent.start, size, extent.data))
+            _put(batch, ino, Range(extent.start, size, extent.data, extent.base))
         else:
             batch.delete(extent_key(ino, extent.start))
 
 
-def drop(batch: Batch, rows: Rows, ino: int) -> set[int]:
-    """Remove all extents of a file, and tell which data files they were in."""
-    files: set[int] = set()
-    for extent in extents(rows, ino):
+def drop(batch: Batch, rows: Rows, ino: int) -> list[Range]:
+    """Remove all extents of a file, and give them."""
+    found = list(extents(rows, ino))
+    for extent in found:
         batch.delete(extent_key(ino, extent.start))
-        files.add(extent.data)
-    return files
+    return found
 
 
 def _put(batch: Batch, ino: int, extent: Range) -> None:
-    batch.put(extent_key(ino, extent.start), encode_extent(Extent(extent.end, extent.data)))
+    batch.put(extent_key(ino, extent.start), encode_extent(Extent(extent.end, extent.data, extent.base)))

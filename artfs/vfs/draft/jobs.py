@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from artfs.vfs.draft.rows import Committed
+from artfs.vfs.draft.rows import Committed, Extent
 
 __all__ = ["Job", "Portion", "Stored"]
 
@@ -16,14 +16,14 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
         ino: Its inode.
         counter: As in its row: changes with its bytes, but for appending while it grows.
         size: How many bytes there are, from the first on.
-        extents: Where: start, end, number of the data file; what they leave out is zero.
+        extents: Where: by start, what the row says; what they leave out is zero.
         final: These are all. Otherwise the file grows, and a later job has more.
     """
 
     ino: int
     counter: int
     size: int
-    extents: list[tuple[int, int, int]]
+    extents: list[tuple[int, Extent]]
     final: bool
 
 

@@ -69,6 +69,7 @@ META_JSON: Final = b"Mmeta"
 
 _NUMBER = struct.Struct(">Q")
 _PAIR = struct.Struct("<QQ")
+_EXTENT = struct.Struct("<QQQ")
 
 
 class Rows(Protocol):
@@ -128,7 +129,7 @@ class InodeRow(msgspec.Struct, array_like=True, frozen=True):
         mtime_ns: Of the last change of bytes or, of a directory, names.
         ctime_ns: Of the last change of all.
         content: A file's bytes in the store, under its extents.
-        data: The data file that is written to now; 0: none.
+        data: The data file of its own that is written to now; 0: none.
         data_generation: In which that was begun; in a later generation it is never written to again.
         counter: Of the last change of a file's bytes, other than appending to it while it was open.
         target: Of a symlink.
@@ -168,15 +169,17 @@ class Dentry(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """Bytes of a file in a data file, at the same offset as in the file.
+    """Bytes of a file in a data file.
 
     Attributes:
         end: Offset after the last.
         data: Number of the data file.
+        base: Where the file's byte 0 is, or would be, in the data file.
     """
 
     end: int
     data: int
+    base: int
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
@@ -284,10 +287,10 @@ def decode_dentry(value: bytes) -> Dentry:
 
 
 def encode_extent(extent: Extent) -> bytes:
-    """An `Extent` as it is stored: two numbers of 8 bytes, little-endian."""
-    return _PAIR.pack(*extent)
+    """An `Extent` as it is stored: three numbers of 8 bytes, little-endian."""
+    return _EXTENT.pack(*extent)
 
 
 def decode_extent(value: bytes) -> Extent:
     """Decode a stored `Extent`."""
-    return Extent(*_PAIR.unpack(value))
+    return Extent(*_EXTENT.unpack(value))

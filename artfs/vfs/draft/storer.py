@@ -19,6 +19,7 @@ from artfs.store.nodes import NodeWriter
 from artfs.store.session import WriterSession
 from artfs.vfs.draft.build import build_tree, check_kinds, to_store
 from artfs.vfs.draft.changes import ChangedDirectory, Ignore, has_moved_directory, walk_all, walk_changed
+from artfs.vfs.draft.datafiles import file_name
 from artfs.vfs.draft.frozen import FrozenDraft
 from artfs.vfs.draft.ignore import IGNORE_FILE, parse_ignore
 from artfs.vfs.draft.jobs import Job, Portion, Stored
@@ -290,20 +291,20 @@ def _read_job(draft: Path, job: Job, start: int, size: int) -> bytes:
     """
     parts = []
     at, end = start, start + size
-    for first, last, data in job.extents:
+    for first, (last, data, base) in job.extents:
         if last <= at or first >= end:
             continue
         if first > at:
             parts.append(bytes(first - at))
             at = first
         stop = min(last, end)
-        descriptor = os.open(draft / "data" / str(data), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(draft / "data" / file_name(data), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            part = os.pread(descriptor, stop - at, at)
+            part = os.pread(descriptor, stop - at, base + at)
         finally:
             os.close(descriptor)
         if len(part) != stop - at:
-            raise FileNotFoundError(f"data file {data} became shorter")
+            raise FileNotFoundError(f"data file {file_name(data)} became shorter")
         parts.append(part)
         at = stop
     parts.append(bytes(end - at))

@@ -1,0 +1,66 @@
+"""Data files that small files share: each gets a place behind the last, and the file goes when all of them are gone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from artfs.vfs.draft.batch import Batch
+from artfs.vfs.draft.datafiles import SPOOL, DataFiles
+
+__all__ = ["Spool"]
+
+_SIZE: Final = 64 << 20
+_ALIGN: Final = 4096
+
+
+class Spool:
+    """Hands out places, and takes them back.
+
+    Args:
+        files: The data files.
+    """
+
+    def __init__(self, files: DataFiles) -> None:
+        self._files = files
+        self._places: dict[int, dict[int, int]] = {}
+        self._current = 0
+        self._end = 0
+        self._fresh: set[int] = set()
+
+    def place(self, batch: Batch, size: int) -> tuple[int, int]:
+        """Take a place for a file of so many bytes: the number of the data file, and where in it.
+
+        A place that is taken for a change which is then not made stays empty until the data file goes.
+        """
+        if not self._current or self._end + size > _SIZE:
+            self._current = SPOOL | batch.take("data")
+            self._end = 0
+            self._files.create(self._current)
+            self._fresh.add(self._current)
+        base = self._end
+        self._end += -(-size // _ALIGN) * _ALIGN
+        self._places.setdefault(self._current, {})[base] = self._end
+        return self._current, base
+
+    def recall(self, data: int, base: int) -> None:
+        """Note a place that was taken before this process began."""
+        self._places.setdefault(data, {})[base] = base
+
+    def is_fresh(self, data: int) -> bool:
+        """Whether a data file was begun after the last freeze, so that nothing frozen is in it."""
+        return data in self._fresh
+
+    def freeze(self) -> None:
+        """Begin another data file with the next place."""
+        self._current = 0
+        self._fresh.clear()
+
+    def release(self, data: int, base: int) -> None:
+        """Take a place back."""
+        places = self._places.get(data, {})
+        end = places.pop(base, base)
+        if not places and data != self._current:
+            self._places.pop(data, None)
+            self._files.remove(data)
+        elif end > base:
+            self._files.punch(data, base, end - base)
