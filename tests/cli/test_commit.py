@@ -73,6 +73,11 @@ def test_what_meta_says_holds_and_options_go_before_it(stored: Commands, draft: 
 
 
 def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: Path) -> None:
+    """No version says twice what another says.
+
+    S34: A draft in which nothing was touched since its version has nothing to commit: the commit gives that
+    version, unless it is forced.
+    """
     ended = stored("commit", draft)
     assert (ended.code, ended.text) == (0, "animals:v0")
     assert ended.err == b"artfs: nothing was touched since animals:v0: no other version was made (--force makes one)\n"
@@ -85,6 +90,12 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
 
 
 def test_a_commit_that_is_refused_tells_why_and_leaves_the_draft(stored: Commands, draft: Path) -> None:
+    """Every kind of refusal.
+
+    S32: A commit that fails has published nothing, and the draft is as it was.
+
+    S35: A FIFO, socket or device makes the commit fail and is named.
+    """
     (draft / "a").write_text("a")
     assert "has type dataset" in stored("commit", draft, "-t", "model").failed(4)
     assert "is not allowed" in stored("commit", draft, "-a", "v7").failed(2)
@@ -92,11 +103,18 @@ def test_a_commit_that_is_refused_tells_why_and_leaves_the_draft(stored: Command
     assert "artfs edit" in stored("commit", draft, "--meta", f"a={'x' * 70_000}").failed(2)
     os.mkfifo(draft / "pipe")
     assert "pipe" in stored("commit", draft).failed(5)
+    assert [version["ref"] for version in stored.done("log", "animals", "--json").json] == ["animals:v0"]
+    assert sorted(os.listdir(draft)) == ["a", "best", "cats", "labels.csv", "pipe"]
     (draft / "pipe").unlink()
     assert stored.done("commit", draft).text == "animals:v1"
 
 
 def test_a_file_that_is_open_for_writing_is_waited_for_and_then_named(stored: Commands, draft: Path) -> None:
+    """Half a file is never committed.
+
+    S31: A file that is open for writing is waited for, 5 seconds unless the request says otherwise; then the commit
+    fails and names it.
+    """
     with (draft / "growing.bin").open("wb") as file:
         file.write(b"half")
         file.flush()

@@ -137,6 +137,11 @@ def test_status_of_a_draft_that_began_empty_names_no_base(stored: Commands, stag
 
 
 def test_a_mount_that_is_gone_is_told_and_the_draft_is_there_in_the_next(stored: Commands, draft: Path) -> None:
+    """The draft is in the store.
+
+    S24: What a program wrote and closed survives a kill -9 of any process of the mount, and of all of them: the
+    next mount shows it.
+    """
     (draft / "a").write_text("a")
     daemon = _mounts(stored)[draft.parent].pid
     assert daemon is not None

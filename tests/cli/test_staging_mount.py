@@ -54,6 +54,7 @@ def test_umount_tries_all_and_tells_of_those_that_failed(stored: Commands, place
 def test_where_the_drafts_cannot_be_mounted_nothing_is(
     stored: Commands, places: tuple[Path, Path], images: Path, foreground: tuple[str, ...]
 ) -> None:
+    """S28: The drafts of a store are served by one staging mount at a time; a second one is refused."""
     art, stage = places
     assert "is not empty" in stored.process("mount", art, "--staging", images, *foreground).failed(9)
     assert "is not empty" in stored.process("mount", images, "--staging", stage, *foreground).failed(9)
