@@ -212,7 +212,7 @@ def _serve(session: int, state: memoryview[int], commits: Commits, house: Housek
             while commits.owed:
                 await trio.lowlevel.checkpoint()  # who asked for a commit is answered by a task of its own
             events = pending(house.timeout_ms)
-            if any(descriptor == session for descriptor, _event in events):
+            if len(events) > 1 or (events and events[0][0] == session):
                 return
             house.do(idle=not events)
 
