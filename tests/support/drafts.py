@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
@@ -10,10 +11,14 @@ from pathlib import Path
 from artfs.catalog import Version
 from artfs.store import root_entry
 from artfs.vfs.draft.database import DraftDatabase
+from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.inodes import row_of_entry
+from artfs.vfs.draft.jobs import Portion
+from artfs.vfs.draft.request import CommitRequest
 from artfs.vfs.draft.rows import BASE, META_ORIGIN, META_STATE, InodeRow, Origin, State, encode_row, inode_key
+from artfs.vfs.draft.storer import DraftStorer, Outcome, Report
 
-__all__ = ["make_draft"]
+__all__ = ["commit", "make_draft"]
 
 
 def make_draft(place: Path, version: Version | None) -> Path:
@@ -31,3 +36,24 @@ def make_draft(place: Path, version: Version | None) -> Path:
     rows = [(META_STATE, encode_row(State())), (META_ORIGIN, encode_row(origin)), (inode_key(BASE), encode_row(row))]
     DraftDatabase.create(place, rows)
     return place
+
+
+def commit(draft: Draft, storer: DraftStorer, request: CommitRequest | None = None) -> Outcome:
+    """Commit a draft and have it take over what came of it, as the two processes of a staging mount do.
+
+    LMDB opens an environment once in a process, so the storer, elsewhere a process of its own, gets a copy.
+    """
+    frozen = draft.freeze()
+    copy = draft.directory.with_name("frozen")
+    shutil.copytree(draft.directory, copy)
+    reports: list[Report] = []
+    try:
+        outcome = storer.commit(copy, request or CommitRequest(), reports.append)
+    finally:
+        shutil.rmtree(copy)
+    for report in reports:
+        if isinstance(report, Portion):
+            draft.settle(report)
+    draft.committed(frozen, outcome.origin)
+    draft.thaw()
+    return outcome
