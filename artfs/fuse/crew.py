@@ -11,7 +11,7 @@ from typing import Final
 
 from artfs.fuse.backoff import Backoff
 from artfs.fuse.process import fork_child, kill
-from artfs.fuse.states import BUSY, FINISHED, READY, RETIRE, States
+from artfs.fuse.states import BUSY, FINISHED, FINISHING, READY, RETIRE, States
 
 __all__ = ["Crew", "Death"]
 
@@ -56,13 +56,18 @@ class Crew:
         main: What a worker runs, given its slot; the exit status is what it returns.
         states: The shared memory, with a slot for each of the workers there may ever be at a time.
         wanted: How many there are when nothing is slow.
+        anew: If the worker in the first slot leads the others: called when it has died, and the others were killed,
+            since what they were at was for it; before any is started again.
     """
 
-    def __init__(self, main: Callable[[int], int], states: States, wanted: int) -> None:
+    def __init__(
+        self, main: Callable[[int], int], states: States, wanted: int, *, anew: Callable[[], None] | None = None
+    ) -> None:
         self._main = main
         self._states = states
         self._wanted = wanted
         self._target = wanted
+        self._anew = anew
         self._workers: dict[int, _Worker] = {}
         self._backoff = Backoff()
         self._not_before = 0.0
@@ -81,6 +86,7 @@ class Crew:
     def reap(self, now: float) -> list[Death]:
         """Wait for those that have ended. Their successors are started by `tick`."""
         deaths = []
+        leaderless = False
         for pid, worker in list(self._workers.items()):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if not ended:
@@ -93,6 +99,10 @@ class Crew:
             else:
                 self._not_before = now + self._backoff.delay(now)
             deaths.append(death)
+            leaderless |= worker.slot == 0 and death.status != 0
+        if leaderless and self._anew is not None:
+            self._kill_all()
+            self._anew()
         return deaths
 
     def tick(self, now: float) -> None:
@@ -134,11 +144,23 @@ class Crew:
         pid = fork_child(lambda: self._main(slot))
         self._workers[pid] = _Worker(slot, now)
 
-    def end(self, seconds: float) -> None:
-        """Wait for all to end by themselves, as they do when the file system is unmounted; kill those that do not."""
+    def end(self, seconds: float, is_urgent: Callable[[], bool] = lambda: True) -> None:
+        """Wait for all to end by themselves, as they do when the file system is unmounted; kill those that do not.
+
+        Args:
+            seconds: How long to wait; longer for one that has something to finish.
+            is_urgent: Tells when not to wait for that any more.
+        """
         deadline = time.monotonic() + seconds
-        while self._workers and time.monotonic() < deadline:
+        while self._workers and (time.monotonic() < deadline or (self._finishing and not is_urgent())):
             self.reap(0.0)
             time.sleep(0.002)
+        self._kill_all()
+
+    @property
+    def _finishing(self) -> bool:
+        return any(self._states.slot(worker.slot)[FINISHING] for worker in self._workers.values())
+
+    def _kill_all(self) -> None:
         kill(self._workers)
         self._workers.clear()

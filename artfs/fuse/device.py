@@ -13,6 +13,7 @@ import os
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from typing import Final
@@ -20,7 +21,17 @@ from typing import Final
 from artfs.errors import MountError
 from artfs.fuse import syscalls
 
-__all__ = ["DEVICE", "STAGING_TYPE", "TYPE", "attach", "can_clone", "clone_into", "detach"]
+__all__ = [
+    "DEVICE",
+    "STAGING_TYPE",
+    "TYPE",
+    "attach",
+    "can_clone",
+    "can_send_again",
+    "clone_into",
+    "detach",
+    "send_again",
+]
 
 TYPE: Final = "fuse.artfs"
 """The file system type that the mount table shows."""
@@ -32,6 +43,7 @@ DEVICE: Final = "/dev/fuse"
 """Where the requests of all FUSE file systems come from."""
 
 _CLONE: Final = 0x8004E500  # FUSE_DEV_IOC_CLONE of <linux/fuse.h>
+_SEND_AGAIN: Final = struct.pack("=IiQ", 16, 7, 0)  # FUSE_NOTIFY_RESEND of the same, in a message that answers nothing
 _FUSERMOUNT_SECONDS: Final = 20.0
 _NO_DEVICE: Final = (
     "this machine has no usable /dev/fuse: load it with `modprobe fuse`, or start the container with "
@@ -186,4 +198,24 @@ def can_clone(device: int) -> bool:
         return False
     finally:
         os.close(copy)
+    return True
+
+
+def send_again(device: int) -> None:
+    """Have the kernel hand out anew all requests of a mount that were received and not answered.
+
+    Their clients do not notice that who received them first has ended. Nobody else may be at any of them.
+
+    Raises:
+        OSError: The kernel cannot do that (it is older than Linux 6.9), or the mount has ended.
+    """
+    os.write(device, _SEND_AGAIN)
+
+
+def can_send_again(device: int) -> bool:
+    """Whether `send_again` will work, tried while there is no request."""
+    try:
+        send_again(device)
+    except OSError:
+        return False
     return True

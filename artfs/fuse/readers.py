@@ -23,6 +23,8 @@ class Readers:
         options: How many there are, and how they wait.
     """
 
+    alone = False
+
     def __init__(self, make_tree: Callable[[], FileTree], options: MountOptions) -> None:
         self._make_tree = make_tree
         self._options = options

@@ -16,7 +16,7 @@ import pyfuse3
 
 from artfs.errors import MountError
 from artfs.fuse import syscalls
-from artfs.fuse.device import attach, can_clone, detach
+from artfs.fuse.device import attach, can_clone, can_send_again, detach
 from artfs.fuse.logfile import LogFile, LogPipe, log_to_stderr
 from artfs.fuse.loop import answer_init
 from artfs.fuse.mountinfo import MountInfo, find_mount, lock_path
@@ -41,7 +41,8 @@ class Service:
         options: How to serve it.
         writable: Drafts are written there.
         verbose: Copy the log to stderr.
-        share: Have workers share the device's descriptor, as they must where it cannot be cloned.
+        share: Have workers share the device's descriptor, as they must where it cannot be cloned; and have nothing sent
+            again.
     """
 
     store: Path
@@ -75,10 +76,12 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         _shake_hands(session, handlers)
         if options.readahead_kib:
             _set_readahead(mount, options.readahead_kib)
-        clone = not service.share and can_clone(session)
-        crew, states = service.staff.crew(Post(session, log, clone))
-        supervisor = Supervisor(mount, session, crew, states, clone=clone, signals=signals, log=log, sink=sink)
-        _log.info("mounting %s on %s%s", mount.store, mount.mountpoint, "" if clone else ", sharing the device")
+        again = not service.share and service.staff.alone and can_send_again(session)
+        clone = not service.share and not again and can_clone(session)
+        crew, states = service.staff.crew(Post(session, log, clone, again))
+        safe = clone or again
+        supervisor = Supervisor(mount, session, crew, states, replaceable=safe, signals=signals, log=log, sink=sink)
+        _log.info("mounting %s on %s%s", mount.store, mount.mountpoint, "" if safe else ", sharing the device")
         gc.collect()
         supervisor.run(lambda: on_ready(mount))
 

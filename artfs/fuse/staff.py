@@ -40,15 +40,23 @@ class Post:
         session: The descriptor that pyfuse3's session receives from.
         log: Becomes their stderr.
         clone: Each has to have its own clone of the device, so that one that dies takes down only its own request.
+        again: Only one process answers, and its successor has to have sent again what it did not answer.
     """
 
     session: int
     log: LogPipe
     clone: bool
+    again: bool
 
 
 class Staff(Protocol):
-    """A kind of mount."""
+    """A kind of mount.
+
+    Attributes:
+        alone: Only one process at a time answers requests.
+    """
+
+    alone: bool
 
     def handlers(self) -> InitHandlers:
         """The handlers of requests, made before anything is forked."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-__all__ = ["BUSY", "FINISHED", "READY", "RETIRE", "States"]
+__all__ = ["BUSY", "FINISHED", "FINISHING", "READY", "RETIRE", "States"]
 
 READY: Final = 0
 """1 once the worker has opened the store and waits for requests."""
@@ -19,6 +19,8 @@ FINISHED: Final = 2
 """Requests answered so far."""
 RETIRE: Final = 3
 """1 when the worker is to end after its next request."""
+FINISHING: Final = 4
+"""1 while an unmounted process is at something that is not to be cut short."""
 
 _WORDS: Final = 8  # a cache line each, so that workers do not take it from one another
 _PAGE: Final = mmap.PAGESIZE

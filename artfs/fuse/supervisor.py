@@ -33,6 +33,7 @@ _TICK_MS: Final = 100
 _START_TICK_MS: Final = 5
 _ANSWER_SECONDS: Final = 20.0
 _DEATHS_AT_START: Final = 5
+_ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Supervisor:
         session: The device's descriptor; polled, never read.
         crew: The workers.
         states: Their shared memory.
-        clone: Each worker has its own clone of the device.
+        replaceable: A worker that dies leaves no client waiting for ever for an answer.
         signals: Descriptor that tells of signals.
         log: Pipe of the workers' stderr, and this process's.
         sink: Takes what comes through it.
@@ -58,7 +59,7 @@ class Supervisor:
         crew: Crew,
         states: States,
         *,
-        clone: bool,
+        replaceable: bool,
         signals: int,
         log: LogPipe,
         sink: Callable[[bytes], None],
@@ -67,7 +68,7 @@ class Supervisor:
         self._session = session
         self._crew = crew
         self._states = states
-        self._clone = clone
+        self._replaceable = replaceable
         self._signals = signals
         self._log_pipe = log
         self._sink = sink
@@ -117,6 +118,13 @@ class Supervisor:
         self._crew.tick(now)
         return False
 
+    def _is_urgent(self) -> bool:
+        """Whether somebody asks, once it is unmounted, to end now."""
+        self._copy_log()
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        return bool(poll.poll(0)) and bool(set(os.read(self._signals, 64)) & _ENDING)
+
     def _unmounted(self) -> bool:
         poll = select.poll()
         poll.register(self._session, 0)
@@ -128,7 +136,7 @@ class Supervisor:
             self._sink(data)
 
     def _heed(self, numbers: bytes) -> None:
-        if not set(numbers) & {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
+        if not set(numbers) & _ENDING:
             return
         now = time.monotonic()
         if self._ends_at != float("inf"):
@@ -166,7 +174,7 @@ class Supervisor:
                 raise decode_error(self._states.last_words)
             if self._deaths >= _DEATHS_AT_START:
                 raise MountError(f"{death}, as did those before it: see {self._mount.log}")
-        if death.busy and not self._clone:
+        if death.busy and not self._replaceable:
             # Nobody can answer for it: its client would hang, unkillable, until the connection ends.
             _log.error("it took a request with it that nobody can answer for: unmounting %s", self._mount.mountpoint)
             self._ends_at = 0.0
@@ -194,7 +202,7 @@ class Supervisor:
         """Leave nothing behind: no mount, no process."""
         if not self._unmounted():
             self._unmount()
-        self._crew.end(STOP_SECONDS if self._unmounted() else 0.0)
+        self._crew.end(STOP_SECONDS if self._unmounted() else 0.0, self._is_urgent)
         if self._prober:
             kill([self._prober])
         found = find_mount(os.fspath(self._mount.mountpoint))

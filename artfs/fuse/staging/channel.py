@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Any, Final, Generic, TypeVar
 
@@ -35,6 +36,10 @@ class Channel(Generic[In, Out]):
         """Of the socket, to be polled."""
         return self._socket.fileno()
 
+    def close(self) -> None:
+        """Close this end in this process."""
+        self._socket.close()
+
     def send(self, message: Out) -> None:
         """Send a message; waits while the other end has too many unread."""
         self._socket.send(self._encode(message))
@@ -50,6 +55,12 @@ class Channel(Generic[In, Out]):
             raise EOFError
         message: In = self._decoder.decode(data)
         return message
+
+    def wait(self, milliseconds: int) -> None:
+        """Wait until a message has come, or for so long."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        poll.poll(milliseconds)
 
     def poll(self) -> In | None:
         """A message that has come, None if there is none."""

@@ -1,14 +1,17 @@
 """Commits as the serving process sees them: asked for, waiting for writers, frozen, stored, done.
 
-asked -> refused
-      -> waiting  while files are open for writing, for `wait` seconds at the most
+asked -> waiting     while files are open for writing, for `wait` seconds at the most
       -> committing  from the freeze on, which takes as long as a checkpoint
       -> committed or failed
+
+Nothing here waits or looks at a clock of its own, but for the task of the asker.
 """
 
 from __future__ import annotations
 
-import time
+import errno
+import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from typing import Final
 
 import trio
 
-from artfs.errors import ArtfsError, ConflictError, StorageError
+from artfs.errors import ArtfsError, ConflictError, MountError, StorageError
 from artfs.fuse.staging.drafts import OpenDraft
 from artfs.fuse.staging.messages import Commit, Committed, Failed
 from artfs.names import printable
@@ -29,6 +32,9 @@ ANSWER_SECONDS: Final = 2.0
 
 _NAMED_AT_MOST: Final = 5
 _RESULTS: Final = 16
+_ASKERS: Final = 6
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -69,35 +75,26 @@ class Commits:
         ready: Frozen, and waiting for the storer.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._pending: dict[str, Pending] = {}
         self._results: dict[int, deque[CommitResult]] = {}
         self.ready: deque[Pending] = deque()
         self.owed = 0
+        self._askers = 0
 
-    def ask(self, draft: OpenDraft, request: CommitRequest) -> Pending | None:
-        """Ask for a commit.
-
-        Returns:
-            What to wait for; None: nothing was touched since the base was taken, so it is the result.
+    def ask(self, draft: OpenDraft, request: CommitRequest) -> Pending:
+        """Ask for a commit; gives what to wait for.
 
         Raises:
-            ConflictError: Another commit of the draft is not done.
-            StorageError: It could not be frozen.
+            OSError: EBUSY: another commit of the draft is not done.
         """
         if str(draft.place.path) in self._pending:
-            raise ConflictError(f"{draft.place.name} is being committed: wait until that is done")
-        origin = draft.draft.origin
-        if not request.force and origin.base and not draft.draft.is_touched():
-            self._note(draft, CommitResult(request.token, "committed", 100, origin.base_ref))
-            return None
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         now = self._clock()
         pending = Pending(draft, request, now + request.wait, now + ANSWER_SECONDS, trio.Event())
         self._pending[str(draft.place.path)] = pending
         self._try(pending, now)
-        if pending.error is not None:
-            raise pending.error
         return pending
 
     def released(self, draft: OpenDraft) -> None:
@@ -108,18 +105,24 @@ class Commits:
 
     def _try(self, pending: Pending, now: float) -> None:
         """Freeze if nobody writes; give up if it is time to."""
-        draft = pending.draft.draft
-        if not draft.open_for_writing():
+        if not pending.draft.draft.open_for_writing():
             try:
-                pending.generation = draft.freeze()
-                pending.draft.held = True
+                self._freeze(pending)
             except OSError as error:
                 self._fail(pending, StorageError.of(error, f"freezing {pending.draft.place.name}"))
-                return
-            self.ready.append(pending)
-            self._answer(pending)
         elif now >= pending.give_up:
             self._fail(pending, ConflictError(_still_open(pending.draft)))
+
+    def _freeze(self, pending: Pending) -> None:
+        draft = pending.draft.draft
+        origin = draft.origin
+        if not pending.request.force and origin.base and not draft.is_touched():
+            self._end(pending, CommitResult(pending.request.token, "committed", 100, origin.base_ref))
+            return
+        pending.generation = draft.freeze()
+        pending.draft.held = True
+        self.ready.append(pending)
+        self._answer(pending)
 
     def _answer(self, pending: Pending) -> None:
         if not pending.answered.is_set():
@@ -128,10 +131,13 @@ class Commits:
 
     async def answer(self, pending: Pending) -> None:
         """Wait until an asker can be answered."""
-        if not pending.answered.is_set():
-            pending.awaited = True
-            await pending.answered.wait()
-            self.owed -= 1
+        if pending.answered.is_set() or self._askers == _ASKERS:  # so many only, since each keeps a task of the loop
+            return
+        pending.awaited = True
+        self._askers += 1
+        await pending.answered.wait()
+        self._askers -= 1
+        self.owed -= 1
 
     def tick(self) -> float | None:
         """Do what is due; gives the seconds until something is again, None if nothing will be."""
@@ -146,9 +152,9 @@ class Commits:
         times = [t for pending in waiting for t in (pending.give_up, pending.answer_by) if t > now]
         return min(times) - now if times else None
 
-    def command(self, pending: Pending) -> Commit:
+    def command(self, pending: Pending, storer: int) -> Commit:
         """What to tell the storer."""
-        return Commit(str(pending.draft.place.path), pending.generation, pending.request)
+        return Commit(storer, str(pending.draft.place.path), pending.generation, pending.request)
 
     def percent(self, directory: str, percent: int) -> None:
         """The storer is so far."""
@@ -157,18 +163,17 @@ class Commits:
 
     def committed(self, draft: OpenDraft, told: Committed) -> None:
         """A commit is published and settled."""
-        draft.draft.committed(told.generation, told.origin)
-        draft.draft.thaw()
-        pending = self._pending.pop(told.directory, None)
-        token = pending.request.token if pending else ""
-        self._note(draft, CommitResult(token, "committed", 100, told.ref, told.created))
+        pending = self._pending[told.directory]
+        try:
+            draft.draft.committed(told.generation, told.origin)
+        except OSError as error:  # the version is there all the same
+            _log.warning("%s is not noted as the base of %s: %s", told.ref, draft.place.name, error)
+        self._end(pending, CommitResult(pending.request.token, "committed", 100, told.ref, told.created))
 
-    def failed(self, draft: OpenDraft, told: Failed) -> None:
+    def failed(self, told: Failed) -> None:
         """A commit came to nothing."""
-        draft.draft.thaw()
-        pending = self._pending.pop(told.directory, None)
-        token = pending.request.token if pending else ""
-        self._note(draft, CommitResult(token, "failed", error=told.error, message=told.message))
+        pending = self._pending[told.directory]
+        self._end(pending, CommitResult(pending.request.token, "failed", error=told.error, message=told.message))
 
     def lost(self) -> None:
         """The storer ended: what it was at is not done."""
@@ -176,20 +181,34 @@ class Commits:
             if pending.generation and pending not in self.ready:
                 path = str(pending.draft.place.path)
                 message = "the process that stores ended: see the mount's log, and `artfs log` before you commit again"
-                self.failed(pending.draft, Failed(path, "OutcomeUnknownError", message))
+                self.failed(Failed(path, "OutcomeUnknownError", message))
+
+    def abandon(self) -> None:
+        """Nobody will close a file any more: end what waits for it."""
+        for pending in list(self._pending.values()):
+            if not pending.generation:
+                _log.warning("the commit of %s ends with the mount: files were open", pending.draft.place.name)
+                self._fail(pending, MountError("unmounted before all files were closed"))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is one that is not done."""
+        return bool(self._pending)
 
     def _fail(self, pending: Pending, error: ArtfsError) -> None:
-        del self._pending[str(pending.draft.place.path)]
         pending.error = error
-        self._note(
-            pending.draft,
-            CommitResult(pending.request.token, "failed", error=type(error).__name__, message=str(error)),
-        )
+        self._end(pending, _failure(pending.request.token, error))
+
+    def _end(self, pending: Pending, result: CommitResult) -> None:
+        del self._pending[str(pending.draft.place.path)]
+        self._note(pending.draft, result)
         self._answer(pending)
+        if pending.generation:
+            pending.draft.draft.thaw()
 
     def refused(self, draft: OpenDraft, error: ArtfsError, token: str = "") -> None:
         """A request could not be understood or not be begun."""
-        self._note(draft, CommitResult(token, "failed", error=type(error).__name__, message=str(error)))
+        self._note(draft, _failure(token, error))
 
     def _note(self, draft: OpenDraft, result: CommitResult) -> None:
         self._results.setdefault(draft.place.number, deque(maxlen=_RESULTS)).append(result)
@@ -225,6 +244,10 @@ class Commits:
                 return f"{last.ref}\n"
             case _:
                 return f"error: {last.message}\n"
+
+
+def _failure(token: str, error: ArtfsError) -> CommitResult:
+    return CommitResult(token, "failed", error=type(error).__name__, message=str(error))
 
 
 def _writers(draft: OpenDraft) -> str:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 from artfs.errors import ConflictError, NotFoundError
+from artfs.fuse.staging.numbers import WRITING, split
+from artfs.fuse.staging.openfiles import OpenFiles
 from artfs.store import Store
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.home import DraftPlace, DraftsHome
@@ -36,17 +41,27 @@ class Drafts:
     Args:
         home: Where they are.
         store: Open in this process.
-        owner: User and group that new drafts are to belong to.
-        purge: No mount is older than this process, so that nobody has anything open.
+        open_files: What is open for writing.
+        purge: No process served this mount before this one, so that nobody has anything open.
+
+    Attributes:
+        removed: What is left of drafts that were closed.
+        changed_ns: When one was last opened or closed; 0: not yet.
     """
 
-    def __init__(self, home: DraftsHome, store: Store, owner: tuple[int, int], *, purge: bool) -> None:
+    def __init__(self, home: DraftsHome, store: Store, open_files: OpenFiles, *, purge: bool) -> None:
         self._home = home
         self._store = store
-        self._owner = owner
         self._purge = purge
         self._places = {place.number: place for place in home.list()}
         self._open: dict[int, OpenDraft] = {}
+        self._open_files = open_files
+        self._known_writers: dict[int, Counter[int]] = defaultdict(Counter)
+        for handle, count in open_files.recall().items():
+            number, local = split(handle & ~WRITING)
+            self._known_writers[number][local] = count
+        self.removed: list[Path] = []
+        self.changed_ns = 0
 
     def places(self) -> list[DraftPlace]:
         """Where the drafts are, by number."""
@@ -69,6 +84,28 @@ class Drafts:
         if place is None:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         opened = self._open[number] = OpenDraft(place, Draft(place.path, self._store, purge=self._purge))
+        for local in self._known_writers[number].elements():
+            opened.draft.opened(local, writing=True)
+        return opened
+
+    def file_opened(self, handle: int) -> None:
+        """A file was opened; its handle says which and how."""
+        number, local = split(handle & ~WRITING)
+        writing = bool(handle & WRITING)
+        self.by_number(number).draft.opened(local, writing)
+        if writing:
+            self._open_files.opened(handle)
+
+    def file_closed(self, handle: int) -> OpenDraft | None:
+        """A file was closed; gives its draft, which may be closed too."""
+        number, local = split(handle & ~WRITING)
+        writing = bool(handle & WRITING)
+        if writing:
+            self._open_files.closed(handle)
+        if number not in self._places:
+            return None
+        opened = self.by_number(number)
+        opened.draft.closed(local, writing)
         return opened
 
     def by_name(self, name: str) -> OpenDraft | None:
@@ -85,14 +122,19 @@ class Drafts:
                 return self.by_number(place.number)
         return None
 
-    def stage(self, request: StageRequest) -> tuple[OpenDraft, str]:
+    def stage(self, request: StageRequest, owner: tuple[int, int]) -> tuple[OpenDraft, str]:
         """Open a draft that was not there; gives the version that it shows too.
+
+        Args:
+            request: What is asked for.
+            owner: User and group that the draft is to belong to.
 
         Raises:
             ArtfsError: It cannot be.
         """
-        place, base = open_draft(self._home, self._store, request, self._owner)
+        place, base = open_draft(self._home, self._store, request, owner)
         self._places[place.number] = place
+        self.changed_ns = time.time_ns()
         return self.by_number(place.number), base
 
     def discard(self, request: DiscardRequest) -> None:
@@ -115,9 +157,11 @@ class Drafts:
 
     def remove(self, opened: OpenDraft) -> None:
         """Close a draft, and remove all that is in it."""
-        del self._open[opened.place.number], self._places[opened.place.number]
+        del self._open[opened.place.number]
         opened.draft.close()
-        self._home.remove(opened.place)
+        self.removed.append(self._home.retire(opened.place))
+        del self._places[opened.place.number]
+        self.changed_ns = time.time_ns()
 
     def forget(self, number: int, local: int, count: int) -> None:
         """The kernel forgot an inode of a draft, which may be closed."""

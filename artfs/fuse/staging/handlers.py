@@ -1,19 +1,22 @@
-"""What pyfuse3 calls in a staging mount: every answer in one wrapper, since what escapes a handler ends the process."""
+"""What pyfuse3 calls in a staging mount: every answer in one wrapper, since what escapes a handler ends the process.
+
+What is not here is answered by the base class, with ENOSYS, after which the kernel asks no more: flush (it writes
+everything out before it would ask), extended attributes, access (`default_permissions`).
+"""
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from pyfuse3 import FUSEError
 
-from artfs.errors import ArtfsError
+from artfs.errors import ArtfsError, ConflictError, InvalidInputError, NotFoundError, StorageError
 from artfs.fuse.errno import errno_of
-from artfs.fuse.loop import DONE, Done
 from artfs.fuse.staff import InitHandlers
-from artfs.fuse.staging.numbers import WRITING, is_control, split
+from artfs.fuse.staging.commits import Pending
 from artfs.fuse.staging.translation import StagingTranslation
 
 __all__ = ["StagingHandlers"]
@@ -33,12 +36,17 @@ _ANSWERED: Final = (
     "create",
     "open",
     "read",
+    "release",
     "fsync",
     "fsyncdir",
     "opendir",
     "readdir",
+    "releasedir",
     "statfs",
 )
+_GRAVE: Final = frozenset({errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
+_TOLD: Final = (ConflictError, InvalidInputError, NotFoundError)
+"""What is the asker's own affair."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,41 +64,27 @@ class StagingHandlers(InitHandlers):
 
     def serve(self, translation: StagingTranslation) -> None:
         """Answer requests from now on."""
-        self._translation = translation
         for name in _ANSWERED:
             setattr(self, name, _guarded(getattr(translation, name)))
-        self._write = _guarded(translation.write)
-        self._ask = _guarded(translation.ask)
-        self._release = _guarded(translation.release)
+        write = _guarded(translation.write)
 
-    async def write(self, handle: int, offset: int, piece: bytes) -> int:
-        """Write to a file; a request for a commit is answered when it is frozen, or cannot be soon."""
-        if not is_control(split(handle & ~WRITING)[1]):
-            return int(await self._write(handle, offset, piece))
-        pending = await self._ask(handle, offset, piece)
-        if pending is not None:
-            await self._translation.answer(pending)
-            if pending.error is not None:
-                raise FUSEError(errno_of(pending.error))
-        return len(piece)
+        async def write_and_wait(handle: int, offset: int, piece: bytes) -> int:
+            written: int | Pending = await write(handle, offset, piece)
+            if isinstance(written, int):
+                return written
+            await translation.answer(written)
+            if written.error is not None:
+                raise FUSEError(written.error.errno if isinstance(written.error, StorageError) else errno.EINVAL)
+            return len(piece)
 
-    async def release(self, handle: int) -> None:
-        """Close a file. Nobody hears of an error, and of a draft that was closed meanwhile there is nothing to do."""
-        try:
-            await self._release(handle)
-        except FUSEError:
-            return
+        def forget(inodes: list[tuple[int, int]]) -> None:
+            try:
+                translation.forget(inodes)
+            except (OSError, ArtfsError) as error:  # what nobody uses stays until the next mount
+                _log.warning("forgetting inodes: %s", error)
 
-    def releasedir(self, _handle: object) -> Done:  # type: ignore[override] # any awaitable will do
-        """Nothing was opened."""
-        return DONE
-
-    def forget(self, inodes: object) -> None:  # type: ignore[override] # called without await, so None will do
-        """The kernel forgot inodes."""
-        try:
-            self._translation.forget(inodes)  # type: ignore[arg-type] # pairs of numbers
-        except OSError as error:  # the disk is full: what nobody uses stays until the next mount
-            _log.warning("forgetting inodes: %s", error)
+        self.write = write_and_wait  # type: ignore[method-assign, assignment] # the same, under other names
+        self.forget = forget  # type: ignore[method-assign, assignment] # called without await, so None will do
 
 
 def _guarded(answer: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
@@ -102,12 +96,24 @@ def _guarded(answer: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, An
         except FUSEError:
             raise
         except OSError as error:
-            raise FUSEError(errno_of(error)) from None
-        except ArtfsError as error:
-            _log.warning("%s: %s", answer.__name__, error)
+            raise FUSEError(_noted(answer.__name__, request, error)) from None
+        except _TOLD as error:
             raise FUSEError(errno_of(error)) from None
         except Exception as error:  # noqa: BLE001 # one request fails, not the process
-            _log.exception("%s of %s", answer.__name__, os.fsencode(repr(request[:2])))
-            raise FUSEError(errno_of(error)) from None
+            raise FUSEError(_logged(answer.__name__, request, error)) from None
 
     return handler
+
+
+def _noted(name: str, request: tuple[Any, ...], error: OSError) -> int:
+    """The number of an error that is part of a file system's life, after a line about one that is not."""
+    if error.errno in _GRAVE:
+        _log.error("%s of inode %x: %s", name, request[0], error)
+    return error.errno or errno.EIO
+
+
+def _logged(name: str, request: tuple[Any, ...], error: Exception) -> int:
+    """Write a line about an error, with its origin if it was not foreseen, and give its number."""
+    foreseen = isinstance(error, ArtfsError)
+    _log.error("%s of inode %x: %s", name, request[0], str(error) or type(error), exc_info=None if foreseen else error)
+    return errno_of(error)

@@ -1,8 +1,11 @@
 """What the process that serves drafts and the one that stores them say to each other.
 
-The storer says `Idle` when it waits for work; the server then sends one of `Work`, `Flush` and `Commit`, when there is
-something to do. While a commit runs, the storer reports; it waits for an `Ack` after each `Settle`, so that requests of
-the mount are answered in between.
+The storer says `Idle` when it waits for work; the server then sends one of `Work`, `Flush`, `Commit` and `Remove`, when
+there is something to do. While a commit runs, the storer reports; it waits for an `Ack` after each `Settle`, so that
+requests of the mount are answered in between.
+
+A storer that took a dead one's place may find what was meant for that one: what the server sends says `to` whom, by the
+number that `Idle` gave.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ __all__ = [
     "FromServer",
     "FromStorer",
     "Idle",
+    "Made",
     "Percent",
+    "Remove",
     "Settle",
     "Stop",
     "Taken",
@@ -34,10 +39,12 @@ class Work(msgspec.Struct, tag=True, frozen=True):
     """Store files of a draft in the background.
 
     Attributes:
+        to: Which storer.
         directory: The draft's.
         jobs: The files.
     """
 
+    to: int
     directory: str
     jobs: list[Job]
 
@@ -45,41 +52,77 @@ class Work(msgspec.Struct, tag=True, frozen=True):
 class Flush(msgspec.Struct, tag=True, frozen=True):
     """Make durable what was stored, and say what that was."""
 
+    to: int
+
 
 class Commit(msgspec.Struct, tag=True, frozen=True):
     """Make a version of a frozen draft.
 
     Attributes:
+        to: Which storer.
         directory: The draft's.
         generation: Which is frozen.
         request: What was asked for.
     """
 
+    to: int
     directory: str
     generation: int
     request: CommitRequest
 
 
+class Remove(msgspec.Struct, tag=True, frozen=True):
+    """Remove what is left of a draft that was closed.
+
+    Attributes:
+        to: Which storer.
+        directory: All that is in it.
+    """
+
+    to: int
+    directory: str
+
+
 class Ack(msgspec.Struct, tag=True, frozen=True):
     """Go on."""
 
+    to: int
+
 
 class Stop(msgspec.Struct, tag=True, frozen=True):
-    """The file system is unmounted: end."""
+    """The file system is unmounted: end.
+
+    Attributes:
+        to: 0: any storer.
+    """
+
+    to: int
 
 
 class Idle(msgspec.Struct, tag=True, frozen=True):
     """The storer waits.
 
     Attributes:
-        results: What it has made durable since it last said so: draft's directory and files.
-        begun: It has only begun to run: whatever it was told before is forgotten.
+        who: Its own number. One that was not heard of has only begun to run.
         unflushed: Bytes that are stored and not durable yet.
+        failed: The store could not be written.
     """
 
-    results: list[tuple[str, list[Stored]]] = []
-    begun: bool = False
-    unflushed: int = 0
+    who: int
+    unflushed: int
+    failed: bool
+
+
+class Made(msgspec.Struct, tag=True, frozen=True):
+    """Files were made durable that were stored in the background.
+
+    Attributes:
+        directory: Their draft's.
+        files: What they are in the store.
+    """
+
+    directory: str
+    files: list[Stored]
 
 
 class Taken(msgspec.Struct, tag=True, frozen=True):
@@ -134,5 +177,5 @@ class Failed(msgspec.Struct, tag=True, frozen=True):
     message: str
 
 
-FromServer = Work | Flush | Commit | Ack | Stop
-FromStorer = Idle | Taken | Percent | Settle | Committed | Failed
+FromServer = Work | Flush | Commit | Remove | Ack | Stop
+FromStorer = Idle | Made | Taken | Percent | Settle | Committed | Failed

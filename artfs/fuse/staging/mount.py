@@ -10,7 +10,7 @@ from pathlib import Path
 
 from artfs.fuse import syscalls
 from artfs.fuse.crew import Crew
-from artfs.fuse.device import clone_into
+from artfs.fuse.device import clone_into, send_again
 from artfs.fuse.mountinfo import MountInfo
 from artfs.fuse.options import MountOptions
 from artfs.fuse.report import encode_error
@@ -18,9 +18,10 @@ from artfs.fuse.serve import Service, serve
 from artfs.fuse.staff import Post
 from artfs.fuse.staging.channel import channel_pair
 from artfs.fuse.staging.handlers import StagingHandlers
-from artfs.fuse.staging.server import run_server
+from artfs.fuse.staging.openfiles import OpenFiles
+from artfs.fuse.staging.server import Mount, run_server
 from artfs.fuse.staging.storing import run_storer
-from artfs.fuse.states import READY, States
+from artfs.fuse.states import States
 from artfs.fuse.worker import CANNOT_START
 from artfs.store.layout import read_layout
 from artfs.vfs.draft.home import DraftsHome
@@ -33,11 +34,20 @@ _log = logging.getLogger(__name__)
 
 
 class _Stage:
-    """The staff of a staging mount."""
+    """The staff of a staging mount: the server, which leads, and the storer.
+
+    When the server dies, so does what the storer was doing for it, and both begin anew with a channel in which nothing
+    is left. The storer may die without the server.
+    """
+
+    alone = True
 
     def __init__(self, store: Path, options: MountOptions) -> None:
         self._store = store
         self._handlers = StagingHandlers(writeback_cache=options.writeback_cache)
+        self._open_files = OpenFiles()
+        self._served = mmap.mmap(-1, 1)
+        self._channel = channel_pair()
 
     def handlers(self) -> StagingHandlers:
         """The handlers of requests."""
@@ -46,38 +56,40 @@ class _Stage:
     def crew(self, post: Post) -> tuple[Crew, States]:
         """Both processes, not started yet."""
         states = States(2)
-        server, storer = channel_pair()
-        served = mmap.mmap(-1, 1)
 
         def main(slot: int) -> int:
             post.log.become_stderr()
             try:
-                if slot == _STORER:
-                    states.slot(slot)[READY] = 1
-                    return run_storer(self._store, storer)
-                first = not served[0]
-                served[0] = 1
-                return run_server(
-                    self._store,
-                    server,
-                    post.session,
-                    self._handlers,
-                    states.slot(slot),
-                    first=first,
-                    prepare=lambda: _take_post(post),
-                )
+                return self._serve(post, states.slot(slot)) if slot == _SERVER else self._store_files()
             except Exception as error:  # noqa: BLE001 # told to the supervisor
                 _log.exception("a process of the staging mount ends")
                 states.last_words = encode_error(error)
                 return CANNOT_START
 
-        return Crew(main, states, 2), states
+        return Crew(main, states, 2, anew=self._begin_anew), states
 
+    def _begin_anew(self) -> None:
+        for end in self._channel:
+            end.close()
+        self._channel = channel_pair()
 
-def _take_post(post: Post) -> None:
-    if post.clone:
-        clone_into(post.session)
-    syscalls.drop_resource_privilege()
+    def _serve(self, post: Post, state: memoryview[int]) -> int:
+        first, self._served[0] = not self._served[0], 1
+
+        def begin() -> None:
+            if post.clone:
+                clone_into(post.session)
+            elif post.again and not first:
+                send_again(post.session)
+            syscalls.drop_resource_privilege()
+
+        server, _storer = self._channel
+        mount = Mount(post.session, self._handlers, state, self._open_files, first=first, begin=begin)
+        return run_server(self._store, server, mount)
+
+    def _store_files(self) -> int:
+        _server, storer = self._channel
+        return run_storer(self._store, storer)
 
 
 def serve_drafts(

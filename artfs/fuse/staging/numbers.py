@@ -3,7 +3,11 @@
     ino = draft << 40 | local
 
 Draft 0 is the mount itself: its root, and the control directory in that. A draft's own control directory and files have
-local numbers that its inodes never have. Handles of files that are open for writing are marked in a bit between.
+local numbers that its inodes never have.
+
+The handle of an open file is its inode number, with a bit set that no inode number has if it is open for writing. So a
+process that takes the place of one that died knows all handles. That of a control file tells one opening from another
+too, by a number in bits that are zero in its inode number.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ __all__ = [
     "ROOT",
     "ROOT_CONTROL_NAMES",
     "WRITING",
+    "control_handle",
     "is_control",
     "join",
+    "of_control_handle",
     "split",
 ]
 
@@ -32,6 +38,8 @@ CONTROL: Final = 1 << 38
 """The local number of a control directory; its files follow."""
 WRITING: Final = 1 << 37
 """Set in the handle of a file that is open for writing."""
+_OPENING: Final = 4
+_OPENINGS: Final = 1 << 24
 
 CONTROL_NAMES: Final = (b"commit", b"status", b"meta", b"result")
 """The control files of a draft, in the order of their numbers."""
@@ -52,3 +60,13 @@ def join(draft: int, local: int) -> int:
 def is_control(local: int) -> bool:
     """Whether a local number is of a control directory or file."""
     return CONTROL <= local < BASE
+
+
+def control_handle(ino: int, opening: int) -> int:
+    """The handle of a control file."""
+    return ino | opening % _OPENINGS << _OPENING
+
+
+def of_control_handle(local: int) -> int:
+    """The local number of the control file that a handle, without its draft, is of."""
+    return local & ~((_OPENINGS - 1) << _OPENING)

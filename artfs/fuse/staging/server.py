@@ -1,178 +1,68 @@
-"""The process that serves drafts: requests first, and between them what the storer says and what is due."""
+"""The process that serves drafts: answers requests, one at a time, and keeps house between them."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import logging
 import os
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import trio
 
 from artfs.fuse import syscalls
-from artfs.fuse.loop import run_session
+from artfs.fuse.loop import DONE, Done, run_session
 from artfs.fuse.staging.channel import ServerEnd
 from artfs.fuse.staging.commits import Commits
 from artfs.fuse.staging.control import ControlFiles
 from artfs.fuse.staging.drafts import Drafts
 from artfs.fuse.staging.handlers import StagingHandlers
-from artfs.fuse.staging.messages import (
-    Ack,
-    Committed,
-    Failed,
-    Flush,
-    FromStorer,
-    Idle,
-    Percent,
-    Settle,
-    Stop,
-    Taken,
-    Work,
-)
+from artfs.fuse.staging.housekeeping import Housekeeping
+from artfs.fuse.staging.messages import Stop
+from artfs.fuse.staging.openfiles import OpenFiles
 from artfs.fuse.staging.status import status_text
 from artfs.fuse.staging.translation import StagingTranslation
-from artfs.fuse.states import FINISHED, READY
+from artfs.fuse.states import BUSY, FINISHING, READY
 from artfs.store import open_store
 from artfs.vfs.draft.home import DraftsHome
 
-__all__ = ["Housekeeping", "run_server"]
+__all__ = ["Mount", "run_server"]
 
 _TASKS: Final = 8
 _REQUESTS_BETWEEN: Final = 32
-_IDLE_MS: Final = 1000
-_SOON_MS: Final = 100
-_FLUSH_BYTES: Final = 256 << 20
-
-_log = logging.getLogger(__name__)
 
 
-class Housekeeping:
-    """What the serving process does between requests.
-
-    Args:
-        drafts: The drafts that it serves.
-        commits: Their commits.
-        storer: The other process.
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What the serving process finds.
 
     Attributes:
-        timeout_ms: When there is something to do again, requests or not.
+        session: Descriptor of the FUSE session.
+        handlers: What that session calls.
+        state: The process's slot of the shared memory.
+        open_files: What is open for writing.
+        first: No other process served this mount before.
+        begin: To be called before the first request is taken.
     """
 
-    def __init__(self, drafts: Drafts, commits: Commits, storer: ServerEnd) -> None:
-        self._drafts = drafts
-        self._commits = commits
-        self._storer = storer
-        self._storer_waits = False
-        self._unflushed = 0
-        self.timeout_ms = _IDLE_MS
-        storer.send(Flush())  # it may have been at something for a server that is gone: this gets an answer
-
-    def do(self, *, idle: bool) -> None:
-        """Hear the storer, give it work, keep logs short.
-
-        Args:
-            idle: No request came for a while.
-        """
-        while (message := self._storer.poll()) is not None:
-            self._heed(message)
-        wait = self._commits.tick()
-        self.timeout_ms = _IDLE_MS if wait is None else max(1, min(_IDLE_MS, round(wait * 1000)))
-        if self._storer_waits:
-            self._give_work(idle=idle)
-        if self._unflushed:
-            self.timeout_ms = min(self.timeout_ms, _SOON_MS)
-        for opened in self._drafts.opened():
-            if opened.held:
-                continue
-            with contextlib.suppress(OSError):  # the log goes on growing, and the next change tells whoever makes it
-                if idle:
-                    opened.draft.sweep()
-                    opened.draft.checkpoint()
-                else:
-                    opened.draft.checkpoint_if_due()
-
-    def _give_work(self, *, idle: bool) -> None:
-        if self._commits.ready:
-            self._send(self._commits.command(self._commits.ready.popleft()))
-            return
-        for opened in self._drafts.opened():
-            if opened.draft.has_backlog() and self._unflushed < _FLUSH_BYTES:
-                jobs = opened.draft.jobs()
-                if jobs:
-                    self._send(Work(str(opened.place.path), jobs))
-                    return
-        if self._unflushed and (idle or self._unflushed >= _FLUSH_BYTES):
-            self._send(Flush())
-
-    def _send(self, message: object) -> None:
-        self._storer_waits = False
-        self._storer.send(message)  # type: ignore[arg-type] # one of FromServer
-
-    def _heed(self, message: FromStorer) -> None:
-        if isinstance(message, Idle):
-            self._heed_idle(message)
-            return
-        opened = self._drafts.by_directory(message.directory)
-        if opened is None:
-            if isinstance(message, Settle):
-                self._storer.send(Ack())
-            return
-        match message:
-            case Taken():
-                opened.held = False
-            case Percent():
-                self._commits.percent(message.directory, message.percent)
-            case Settle():
-                try:
-                    opened.draft.settle(message.portion)
-                finally:
-                    self._storer.send(Ack())
-            case Committed():
-                opened.held = False
-                self._commits.committed(opened, message)
-            case Failed():
-                opened.held = False
-                self._commits.failed(opened, message)
-
-    def _heed_idle(self, message: Idle) -> None:
-        self._storer_waits = True
-        self._unflushed = message.unflushed
-        if message.begun:
-            for held in self._drafts.opened():
-                held.held = False
-            self._commits.lost()
-        for directory, results in message.results:
-            opened = self._drafts.by_directory(directory)
-            if opened is not None:
-                with contextlib.suppress(OSError):  # the bytes stay where they are
-                    opened.draft.stored(results)
+    session: int
+    handlers: StagingHandlers
+    state: memoryview[int]
+    open_files: OpenFiles
+    first: bool
+    begin: Callable[[], None]
 
 
-def run_server(
-    store: Path,
-    channel: ServerEnd,
-    session: int,
-    handlers: StagingHandlers,
-    state: memoryview[int],
-    *,
-    first: bool,
-    prepare: Callable[[], None],
-) -> int:
+def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
     """Be the serving process until the file system is unmounted.
 
     Args:
         store: The store's directory.
         channel: To the storer.
-        session: Descriptor of the FUSE session.
-        handlers: What that session calls.
-        state: This process's slot of the shared memory.
-        first: No other process served this mount before.
-        prepare: Called before the first request is taken.
+        mount: What is to be served.
 
     Returns:
         The exit status.
@@ -181,39 +71,75 @@ def run_server(
     gc.freeze()
     owner = os.geteuid(), os.getegid()
     with open_store(store) as opened:
-        drafts = Drafts(DraftsHome(opened.layout.drafts), opened, owner, purge=first)
-        commits = Commits(time.monotonic)
-        control = ControlFiles(drafts, commits, lambda draft: status_text(draft, opened), owner)
-        handlers.serve(StagingTranslation(drafts, commits, control, owner))
-        prepare()
-        state[READY] = 1
+        drafts = Drafts(DraftsHome(opened.layout.drafts), opened, mount.open_files, purge=mount.first)
         try:
-            _serve(session, state, commits, Housekeeping(drafts, commits, channel), channel.fileno())
-            channel.send(Stop())
+            commits = Commits(time.monotonic)
+            house = Housekeeping(drafts, commits, channel)
+            control = ControlFiles(drafts, commits, lambda draft: status_text(draft, opened), owner)
+            mount.handlers.serve(StagingTranslation(drafts, commits, control, owner))
+            mount.begin()
+            mount.state[READY] = 1
+            _Loop(mount, commits, house, channel.fileno()).run()
+            mount.state[FINISHING] = 1
+            house.finish()
+            channel.send(Stop(0))
         finally:
             drafts.close()
     return 0
 
 
-def _serve(session: int, state: memoryview[int], commits: Commits, house: Housekeeping, channel: int) -> None:
-    poll = select.poll()
-    poll.register(session, select.POLLIN)
-    poll.register(channel, select.POLLIN)
-    pending = poll.poll
-    requests = -1
+class _Loop:
+    """Answers requests until there will be no more, and keeps house between them.
 
-    async def wait_readable(_descriptor: int) -> None:
-        nonlocal requests
-        requests += 1
-        state[FINISHED] = requests
-        if requests % _REQUESTS_BETWEEN == 0 or commits.ready:
+    When a request is there it is received by a read that waits. (Should its client have died since, the read waits for
+    the next one, and so does all else: it is rare, and nothing is lost.)
+    """
+
+    def __init__(self, mount: Mount, commits: Commits, house: Housekeeping, channel: int) -> None:
+        self._session = mount.session
+        self._state = mount.state
+        self._commits = commits
+        self._house = house
+        self._requests = -1
+        poll = select.poll()
+        poll.register(mount.session, select.POLLIN)
+        poll.register(channel, select.POLLIN)
+        self._poll = poll.poll
+
+    def run(self) -> None:
+        run_session(self._wait_readable, _TASKS)
+
+    def _wait_readable(self, _descriptor: int) -> Done | Awaitable[None]:
+        """Wait for a request; what is mostly the case takes no task switch and no coroutine."""
+        house, commits = self._house, self._commits
+        self._requests += 1
+        self._state[BUSY] = 0
+        if self._requests % _REQUESTS_BETWEEN == 0 or (commits.ready and house.storer_waits):
             house.do(idle=False)
-        while True:
-            while commits.owed:
-                await trio.lowlevel.checkpoint()  # who asked for a commit is answered by a task of its own
-            events = pending(house.timeout_ms)
-            if len(events) > 1 or (events and events[0][0] == session):
-                return
-            house.do(idle=not events)
+        if commits.owed:
+            return self._wait([])
+        events = self._poll(house.timeout_ms)
+        for descriptor, event in events:
+            if descriptor == self._session and event == select.POLLIN:
+                self._state[BUSY] = 1
+                return DONE
+        house.do(idle=not events)
+        return self._wait(events)
 
-    run_session(wait_readable, _TASKS)
+    async def _wait(self, events: list[tuple[int, int]]) -> None:
+        while True:
+            await self._answer()
+            for descriptor, event in events:
+                if descriptor == self._session:
+                    if event != select.POLLIN:  # unmounted
+                        self._commits.abandon()
+                        await self._answer()
+                    self._state[BUSY] = 1
+                    return
+            events = self._poll(self._house.timeout_ms)
+            self._house.do(idle=not events)
+
+    async def _answer(self) -> None:
+        """Let the tasks run that answer those who asked for a commit."""
+        while self._commits.owed:
+            await trio.lowlevel.checkpoint()

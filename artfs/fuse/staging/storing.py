@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections import defaultdict, deque
+import os
+import shutil
+from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
 from artfs.errors import ArtfsError
 from artfs.fuse import syscalls
@@ -18,7 +21,9 @@ from artfs.fuse.staging.messages import (
     Flush,
     FromServer,
     Idle,
+    Made,
     Percent,
+    Remove,
     Settle,
     Stop,
     Taken,
@@ -30,11 +35,14 @@ from artfs.vfs.draft.storer import DraftStorer, Progress, Report, SnapshotTaken
 
 __all__ = ["run_storer"]
 
+_RESULTS_AT_A_TIME: Final = 100
+"""Requests of the mount wait while these are taken over."""
+
 _log = logging.getLogger(__name__)
 
 
 def run_storer(store: Path, channel: StorerEnd) -> int:
-    """Be the storer until the other process is gone for good.
+    """Be the storer until the file system is unmounted.
 
     Returns:
         The exit status.
@@ -45,8 +53,6 @@ def run_storer(store: Path, channel: StorerEnd) -> int:
         storer = DraftStorer(opened)
         try:
             _Service(storer, channel).run()
-        except EOFError:
-            return 0
         finally:
             storer.close()
     return 0
@@ -56,46 +62,48 @@ class _Service:
     def __init__(self, storer: DraftStorer, channel: StorerEnd) -> None:
         self._storer = storer
         self._channel = channel
-        self._waiting: deque[FromServer] = deque()
+        self._who = os.getpid()
+        self._failed = False
 
     def run(self) -> None:
-        self._channel.send(Idle(begun=True))
+        """Do what the server says until it says to stop."""
         while True:
-            message = self._waiting.popleft() if self._waiting else self._channel.receive()
-            match message:
-                case Work():
-                    self._work(message)
-                case Flush():
-                    self._flush()
-                case Commit():
-                    self._commit(message)
-                case Stop():
-                    return
-                case Ack():
-                    continue
-            self._say_idle([])
+            self._channel.send(Idle(self._who, self._storer.unflushed, self._failed))
+            self._failed = False
+            message = self._next()
+            if isinstance(message, Stop):
+                return
+            try:
+                self._obey(message)
+            except ArtfsError as error:
+                _log.warning("storing in the background: %s", error)
+                self._failed = True
 
-    def _say_idle(self, results: list[tuple[str, list[Stored]]]) -> None:
-        self._channel.send(Idle(results, unflushed=self._storer.unflushed))
+    def _next(self) -> FromServer:
+        """The next message that is meant for this process, and not for one that died."""
+        while True:
+            message = self._channel.receive()
+            if message.to in (self._who, 0):
+                return message
 
-    def _work(self, work: Work) -> None:
-        try:
-            self._storer.store(Path(work.directory), work.jobs)
-        except ArtfsError as error:
-            _log.warning("storing in the background: %s", error)
+    def _obey(self, message: FromServer) -> None:
+        match message:
+            case Work():
+                self._storer.store(Path(message.directory), message.jobs)
+            case Flush():
+                self._flush()
+            case Commit():
+                self._commit(message)
+            case Remove():
+                shutil.rmtree(message.directory, ignore_errors=True)  # what is left the next mount removes
 
     def _flush(self) -> None:
-        try:
-            results = self._storer.flush()
-        except ArtfsError as error:
-            _log.warning("storing in the background: %s", error)
-            return
         by_draft: dict[str, list[Stored]] = defaultdict(list)
-        for draft, result in results:
+        for draft, result in self._storer.flush():
             by_draft[str(draft)].append(result)
         for directory, found in by_draft.items():
-            for start in range(0, len(found), 1000):
-                self._say_idle([(directory, found[start : start + 1000])])
+            for start in range(0, len(found), _RESULTS_AT_A_TIME):
+                self._channel.send(Made(directory, found[start : start + _RESULTS_AT_A_TIME]))
 
     def _commit(self, commit: Commit) -> None:
         def report(told: Report) -> None:
@@ -106,7 +114,8 @@ class _Service:
                     self._channel.send(Percent(commit.directory, told.percent))
                 case _:
                     self._channel.send(Settle(commit.directory, told))
-                    self._wait_for_ack()
+                    while not isinstance(self._next(), Ack):
+                        pass
 
         try:
             outcome = self._storer.commit(Path(commit.directory), commit.request, report)
@@ -121,9 +130,3 @@ class _Service:
             self._channel.send(
                 Committed(commit.directory, commit.generation, outcome.ref, outcome.created, outcome.origin)
             )
-
-    def _wait_for_ack(self) -> None:
-        """Wait until the portion was taken over; a server that was started anew meanwhile says something else."""
-        message = self._channel.receive()
-        if not isinstance(message, Ack):
-            self._waiting.append(message)

@@ -78,7 +78,8 @@ class Draft:
     Args:
         directory: Where it is kept.
         store: Reads what is under it; open in this process.
-        purge: Remove inodes without names: nobody has them open, since no mount is older than this call.
+        purge: Remove inodes without names: nobody has them open, since no mount is older than this call. Otherwise this
+            takes the place of another process, which may have told of any of them.
 
     Attributes:
         origin: Where it comes from and goes to.
@@ -102,7 +103,7 @@ class Draft:
         self._contents = Contents(self._database, self._files, store.content, self._backlog)
         self._listing = Listing(self._database, self._inodes, store.pages)
         self._names = Names(self._database, self._inodes, store.pages, self._listing)
-        self._usage = Usage()
+        self._usage = Usage(None if purge else self._counters.state.next_ino)
         self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
         if purge:
             for ino in list(self._orphans):  # only processes of an earlier mount could use them
@@ -303,8 +304,8 @@ class Draft:
 
     def forget(self, ino: int, count: int) -> None:
         """The kernel forgot an inode that it was told of so often."""
-        self._usage.forget(ino, count)
-        self._bury(ino)
+        if self._usage.forget(ino, count) and ino in self._orphans:
+            self._bury(ino)
 
     def opened(self, ino: int, writing: bool) -> None:
         """A file was opened."""
@@ -314,7 +315,8 @@ class Draft:
         """A file was closed."""
         if self._usage.closed(ino, writing) and ino not in self._orphans:
             self._queue(ino)
-        self._bury(ino)
+        if ino in self._orphans and not self._usage.is_used(ino):
+            self._bury(ino)
 
     def open_for_writing(self) -> list[int]:
         """Files with names that somebody has open for writing."""
@@ -463,11 +465,10 @@ class Draft:
 
     def _bury(self, ino: int) -> None:
         """Remove an inode without names that nobody uses any more."""
-        if ino in self._orphans and not self._usage.is_used(ino):
-            batch = self._batch()
-            batch.delete(orphan_key(ino))
-            self._destroy(batch, ino)
-            self._orphans.discard(ino)
+        batch = self._batch()
+        batch.delete(orphan_key(ino))
+        self._destroy(batch, ino)
+        self._orphans.discard(ino)
 
     def _destroy(self, batch: Batch, ino: int) -> None:
         """Remove an inode; one of the base keeps a row that says so, or it would be as the base has it again."""

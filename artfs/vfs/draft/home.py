@@ -158,13 +158,21 @@ class DraftsHome:
         Raises:
             StorageError: The system refused; the draft is as it was.
         """
+        shutil.rmtree(self.retire(place), ignore_errors=True)  # what is left the next mount removes
+
+    def retire(self, place: DraftPlace) -> Path:
+        """Take a draft out of those that are open, and tell where what is in it can be removed at leisure.
+
+        Raises:
+            StorageError: The system refused; the draft is as it was.
+        """
         old = self._drafts / f".old-{place.number}"
         try:
             os.rename(place.path, old)
             _sync(self._drafts)
         except OSError as error:
             raise StorageError.of(error, f"closing the draft {place.name}") from error
-        shutil.rmtree(old, ignore_errors=True)  # what is left the next mount removes
+        return old
 
     def _sweep(self) -> None:
         for pattern in (".new-*", ".old-*", ".next"):

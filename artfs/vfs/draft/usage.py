@@ -1,16 +1,27 @@
-"""Who uses an inode: how often the kernel was told of it, and who has it open. Gone with the process that serves."""
+"""Who uses an inode: how often the kernel was told of it, and who has it open. Gone with the process that serves.
+
+A process that takes another's place knows nothing of what the kernel was told before: it takes all inodes that there
+were then for used, until the kernel forgets them.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from artfs.vfs.draft.rows import BASE
+
 __all__ = ["Usage"]
 
 
 class Usage:
-    """Counts of lookups and of open files. An inode without names lives while it is used."""
+    """Counts of lookups and of open files. An inode without names lives while it is used.
 
-    def __init__(self) -> None:
+    Args:
+        known: The first number of inodes that nobody used before; None: nobody used any, those of the base neither.
+    """
+
+    def __init__(self, known: int | None = None) -> None:
+        self._known = known
         self._lookups: dict[int, int] = {}
         self._open: Counter[int] = Counter()
         self._writers: Counter[int] = Counter()
@@ -19,13 +30,14 @@ class Usage:
         """The kernel was told of an inode."""
         self._lookups[ino] = self._lookups.get(ino, 0) + 1
 
-    def forget(self, ino: int, count: int) -> None:
-        """The kernel forgot an inode that it was told of so often."""
+    def forget(self, ino: int, count: int) -> bool:
+        """The kernel forgot that it was told of an inode so often; tells whether nobody uses it any more."""
         left = self._lookups.get(ino, 0) - count
         if left > 0:
             self._lookups[ino] = left
-        else:
-            self._lookups.pop(ino, None)
+            return False
+        self._lookups.pop(ino, None)
+        return ino not in self._open
 
     def opened(self, ino: int, writing: bool) -> None:
         """A file was opened."""
@@ -43,7 +55,7 @@ class Usage:
 
     def is_used(self, ino: int) -> bool:
         """Whether somebody has it open, is in it, or may still ask for it."""
-        return ino in self._lookups or ino in self._open
+        return ino in self._lookups or ino in self._open or (self._known is not None and not self._known <= ino < BASE)
 
     def is_written(self, ino: int) -> bool:
         """Whether somebody has it open for writing."""
