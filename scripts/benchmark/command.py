@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from benchmark import machine, million, putting, reading, report, starting
+from benchmark import machine, million, putting, reading, report, staging, starting
 from benchmark.dataset import FULL, QUICK
 from benchmark.rows import Figures, Row, measure
 from benchmark.workshop import Settings, Workshop
@@ -56,7 +56,13 @@ def main(project: Path) -> int:
 
 def all_rows(shop: Workshop) -> list[Row]:
     """Return every row, in the order of the report."""
-    return [*putting.rows(shop), *reading.rows(shop), *million.rows(shop), *starting.rows(shop)]
+    return [
+        *putting.rows(shop),
+        *reading.rows(shop),
+        *staging.rows(shop),
+        *million.rows(shop),
+        *starting.rows(shop),
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
