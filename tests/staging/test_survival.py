@@ -92,7 +92,7 @@ def test_a_commit_waits_for_a_file_that_was_opened_before_the_server_died(staged
         file.write(b"half")
         staged.kill(lambda: staged.server)
         with pytest.raises(OSError, match="Invalid argument"):
-            staged.ask(draft, token="t", wait=0.1)
+            staged.ask(draft, "t", wait=0.1)
         result = staged.result(draft, "t")
         assert (result["state"], result["error"]) == ("failed", "ConflictError")
         assert result["message"].startswith("still open for writing: half;")

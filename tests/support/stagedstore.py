@@ -146,9 +146,9 @@ class StagedStore:
         """Write to a control file of the mount."""
         (self.mountpoint / ".artfs" / name).write_bytes(json.dumps(request).encode())
 
-    def ask(self, draft: Path, token: str = "", **request: object) -> str:
+    def ask(self, draft: Path, mark: str = "", **request: object) -> str:
         """Ask for a commit; its token."""
-        token = token or secrets.token_hex(8)
+        token = mark or secrets.token_hex(8)
         (draft / ".artfs/commit").write_bytes(json.dumps({"token": token, **request}).encode())
         return token
 
@@ -164,7 +164,7 @@ class StagedStore:
 
     def commit(self, draft: Path, **request: object) -> str:
         """Commit a draft, which must go well; the version."""
-        result = self.ended(draft, self.ask(draft, **request))
+        result = self.ended(draft, self.ask(draft, "", **request))
         assert result["state"] == "committed", result
         return str(result["ref"])
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artfs.errors import ConflictError, NotFoundError
+from artfs.fuse.staging.again import Again, NameChanges
 from artfs.fuse.staging.numbers import WRITING, split
 from artfs.fuse.staging.openfiles import OpenFiles
 from artfs.store import Store
@@ -27,11 +28,13 @@ class OpenDraft:
     Attributes:
         place: Where it is, and what it is called.
         draft: The draft.
+        names: What changes names in it: the draft itself, but for a process that takes another's place.
         held: No checkpoint now: a commit has not seen yet what is frozen.
     """
 
     place: DraftPlace
     draft: Draft
+    names: NameChanges
     held: bool = False
 
 
@@ -47,6 +50,7 @@ class Drafts:
     Attributes:
         removed: What is left of drafts that were closed.
         changed_ns: When one was last opened or closed; 0: not yet.
+        catching_up: Requests may be such that the process before this one has carried out already.
     """
 
     def __init__(self, home: DraftsHome, store: Store, open_files: OpenFiles, *, purge: bool) -> None:
@@ -62,6 +66,7 @@ class Drafts:
             self._known_writers[number][local] = count
         self.removed: list[Path] = []
         self.changed_ns = 0
+        self.catching_up = not purge
 
     def places(self) -> list[DraftPlace]:
         """Where the drafts are, by number."""
@@ -83,7 +88,8 @@ class Drafts:
         place = self._places.get(number)
         if place is None:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-        opened = self._open[number] = OpenDraft(place, Draft(place.path, self._store, purge=self._purge))
+        draft = Draft(place.path, self._store, purge=self._purge)
+        opened = self._open[number] = OpenDraft(place, draft, Again(draft) if self.catching_up else draft)
         for local in self._known_writers[number].elements():
             opened.draft.opened(local, writing=True)
         return opened
@@ -91,22 +97,34 @@ class Drafts:
     def file_opened(self, handle: int) -> None:
         """A file was opened; its handle says which and how."""
         number, local = split(handle & ~WRITING)
-        writing = bool(handle & WRITING)
-        self.by_number(number).draft.opened(local, writing)
-        if writing:
-            self._open_files.opened(handle)
+        draft = self.by_number(number).draft
+        if not handle & WRITING:
+            draft.opened(local, writing=False)
+        elif self._open_files.opened(handle):
+            draft.opened(local, writing=True)
 
     def file_closed(self, handle: int) -> OpenDraft | None:
         """A file was closed; gives its draft, which may be closed too."""
         number, local = split(handle & ~WRITING)
         writing = bool(handle & WRITING)
-        if writing:
-            self._open_files.closed(handle)
+        new = not writing or self._open_files.closed(handle)
         if number not in self._places:
             return None
         opened = self.by_number(number)
-        opened.draft.closed(local, writing)
+        if new:
+            opened.draft.closed(local, writing)
         return opened
+
+    def answered(self) -> None:
+        """A request was answered: it will not come again."""
+        self._open_files.answered()
+
+    def caught_up(self) -> None:
+        """What the process before this one had left has been answered."""
+        self.catching_up = False
+        self._open_files.caught_up()
+        for opened in self._open.values():
+            opened.names = opened.draft
 
     def by_name(self, name: str) -> OpenDraft | None:
         """The draft of a name, None if there is none."""

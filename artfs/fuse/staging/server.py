@@ -79,7 +79,7 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
             mount.handlers.serve(StagingTranslation(drafts, commits, control, owner))
             mount.begin()
             mount.state[READY] = 1
-            _Loop(mount, commits, house, channel.fileno()).run()
+            _Loop(mount, drafts, commits, house, channel.fileno()).run()
             mount.state[FINISHING] = 1
             house.finish()
             channel.send(Stop(0))
@@ -95,9 +95,10 @@ class _Loop:
     the next one, and so does all else: it is rare, and nothing is lost.)
     """
 
-    def __init__(self, mount: Mount, commits: Commits, house: Housekeeping, channel: int) -> None:
+    def __init__(self, mount: Mount, drafts: Drafts, commits: Commits, house: Housekeeping, channel: int) -> None:
         self._session = mount.session
         self._state = mount.state
+        self._drafts = drafts
         self._commits = commits
         self._house = house
         self._requests = -1
@@ -114,6 +115,9 @@ class _Loop:
         house, commits = self._house, self._commits
         self._requests += 1
         self._state[BUSY] = 0
+        self._drafts.answered()
+        if self._drafts.catching_up and not self._poll(0):
+            self._drafts.caught_up()
         if self._requests % _REQUESTS_BETWEEN == 0 or (commits.ready and house.storer_waits):
             house.do(idle=False)
         if commits.owed:

@@ -19,7 +19,7 @@ from artfs.format.digest import Data
 from artfs.fuse.operations import LASTING_SECONDS
 from artfs.fuse.staging.commits import Commits, Pending
 from artfs.fuse.staging.control import Asker, ControlFiles
-from artfs.fuse.staging.drafts import Drafts
+from artfs.fuse.staging.drafts import Drafts, OpenDraft
 from artfs.fuse.staging.numbers import ROOT, WRITING, is_control, join, split
 from artfs.fuse.staging.top import Top
 from artfs.names import RESERVED_NAME
@@ -90,16 +90,16 @@ class StagingTranslation:
             raise FUSEError(errno.EPERM)
         return number, local, self._drafts.by_number(number).draft
 
-    def _parent(self, ino: int, name: bytes) -> tuple[int, int, Draft]:
+    def _parent(self, ino: int, name: bytes) -> tuple[int, int, OpenDraft]:
         """The same of a directory in which a name is to be changed.
 
         Raises:
             FUSEError: EPERM: there nothing can be changed like this.
         """
-        number, local, draft = self._draft(ino)
-        if local == BASE and name == RESERVED_NAME:
+        number, local = split(ino)
+        if not number or is_control(local) or (local == BASE and name == RESERVED_NAME):
             raise FUSEError(errno.EPERM)
-        return number, local, draft
+        return number, local, self._drafts.by_number(number)
 
     def _made(self, number: int, draft: Draft, attributes: Attributes) -> EntryAttributes:
         """Answer with an entry, which the kernel will have to forget."""
@@ -191,14 +191,15 @@ class StagingTranslation:
     def _make(
         self, parent: int, name: bytes, mode: int, context: RequestContext, *, rdev: int = 0, target: bytes = b""
     ) -> EntryAttributes:
-        number, local, draft = self._parent(parent, name)
+        number, local, opened = self._parent(parent, name)
         gid = context.gid
-        directory = draft.attributes(local)
+        directory = opened.draft.attributes(local)
         if directory.mode & stat.S_ISGID:
             gid = directory.gid
             if stat.S_ISDIR(mode):
                 mode |= stat.S_ISGID
-        return self._made(number, draft, draft.make(local, name, mode, context.uid, gid, rdev=rdev, target=target))
+        made = opened.names.make(local, name, mode, context.uid, gid, rdev=rdev, target=target)
+        return self._made(number, opened.draft, made)
 
     def mknod(self, parent: int, name: bytes, mode: int, rdev: int, context: RequestContext) -> EntryAttributes:
         """Make a file, FIFO, socket or device."""
@@ -217,34 +218,34 @@ class StagingTranslation:
 
     def link(self, ino: int, parent: int, name: bytes, _context: RequestContext) -> EntryAttributes:
         """Give a file another name."""
-        number, local, draft = self._draft(ino)
-        other, directory, _draft = self._parent(parent, name)
+        number, local = split(ino)
+        other, directory, opened = self._parent(parent, name)
         if other != number:
             raise FUSEError(errno.EXDEV)
-        return self._made(number, draft, draft.link(local, directory, name))
+        return self._made(number, opened.draft, opened.names.link(local, directory, name))
 
     def unlink(self, parent: int, name: bytes, _context: RequestContext) -> None:
         """Remove a file's name."""
-        _number, local, draft = self._parent(parent, name)
-        draft.unlink(local, name)
+        _number, local, opened = self._parent(parent, name)
+        opened.names.unlink(local, name)
 
     def rmdir(self, parent: int, name: bytes, _context: RequestContext) -> None:
         """Remove an empty directory; in the mount's root, close an empty draft."""
         if parent == ROOT:
             self._top.remove_draft(name)
             return
-        _number, local, draft = self._parent(parent, name)
-        draft.rmdir(local, name)
+        _number, local, opened = self._parent(parent, name)
+        opened.names.rmdir(local, name)
 
     def rename(
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int, _context: RequestContext
     ) -> None:
         """Move a name."""
-        number, local, draft = self._parent(parent, name)
-        other, new_local, _draft = self._parent(new_parent, new_name)
+        number, local, opened = self._parent(parent, name)
+        other, new_local, _opened = self._parent(new_parent, new_name)
         if other != number:
             raise FUSEError(errno.EXDEV)
-        draft.rename(local, name, new_local, new_name, flags)
+        opened.names.rename(local, name, new_local, new_name, flags)
 
     # ---------------------------------------------------------------------------------------------------- files
 
