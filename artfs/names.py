@@ -23,6 +23,7 @@ __all__ = [
     "ArtifactName",
     "ArtifactType",
     "EntryPath",
+    "RunId",
     "Tag",
     "VersionRef",
     "is_entry_name",
@@ -32,6 +33,7 @@ __all__ = [
     "parse_entry_path",
     "parse_path_ref",
     "parse_ref",
+    "parse_run_id",
     "parse_tag",
     "printable",
     "quoted",
@@ -43,6 +45,7 @@ ArtifactName = NewType("ArtifactName", str)
 ArtifactType = NewType("ArtifactType", str)
 Alias = NewType("Alias", str)
 Tag = NewType("Tag", str)
+RunId = NewType("RunId", str)
 EntryPath = tuple[bytes, ...]
 """The parts of a path inside a version; `()` is the version's root."""
 
@@ -57,6 +60,7 @@ _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}\Z")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})\Z")
 _VERSION_LIKE = re.compile(r"v[0-9]+\Z")
 _TAG = re.compile(r"[\w-]+( [\w-]+)*\Z")
+_RUN_ID = re.compile(r"[a-z0-9]{8}\Z")
 
 
 def printable(text: str | bytes) -> str:
@@ -142,6 +146,17 @@ def parse_tag(text: str) -> Tag:
             f"tag {text!r} is not allowed: use words of letters, digits, '_' and '-' with single spaces"
         )
     return Tag(text)
+
+
+def parse_run_id(text: str) -> RunId:
+    """Check a run's id.
+
+    Raises:
+        InvalidInputError: The id breaks the rule.
+    """
+    if not _RUN_ID.match(text):
+        raise InvalidInputError(f"run id {text!r} is not allowed: use 8 of the characters a-z 0-9")
+    return RunId(text)
 
 
 def version_index(text: str) -> int | None:

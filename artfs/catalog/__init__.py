@@ -12,7 +12,8 @@ from artfs.catalog.journal import Journal
 from artfs.catalog.metadata import decode_metadata, encode_metadata
 from artfs.catalog.plans import NewVersion, VersionEdit
 from artfs.catalog.rebuild import rebuild_catalog
-from artfs.catalog.schema import AliasRow, Artifact, PackRow, State, Version
+from artfs.catalog.runplans import NewRun
+from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Run, State, Version
 from artfs.catalog.view import View
 from artfs.format.operations import Tree
 
@@ -22,12 +23,16 @@ __all__ = [
     "Artifact",
     "Batch",
     "Catalog",
+    "Edge",
+    "EdgeKind",
     "Environment",
     "Journal",
     "Logged",
+    "NewRun",
     "NewVersion",
     "PackRow",
     "Record",
+    "Run",
     "State",
     "Tree",
     "Version",

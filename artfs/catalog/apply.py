@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from artfs.catalog import tables
+from artfs.catalog.runs import MisfitError, add_edge, apply_run
 from artfs.catalog.schema import (
     ROOT_SERIAL,
     STATE_KEY,
     AliasRow,
     Artifact,
+    Edge,
+    EdgeKind,
     NameRow,
     SerialKind,
     SerialRow,
@@ -33,6 +36,7 @@ from artfs.format.operations import (
     ArtifactEdited,
     ArtifactRenamed,
     ArtifactUndeleted,
+    CatalogOp,
     Entry,
     Op,
     VersionCreated,
@@ -40,6 +44,7 @@ from artfs.format.operations import (
     VersionEdited,
     VersionUndeleted,
 )
+from artfs.format.runs import RunOp, RunUsed
 
 if TYPE_CHECKING:
     from artfs.catalog.journal import Position
@@ -68,7 +73,7 @@ def apply(txn: Txn, state: State, entry: Entry, position: Position) -> State:
     try:
         for op in entry.ops:
             applier.apply(op)
-    except _MisfitError as error:
+    except MisfitError as error:
         raise IntegrityError(f"journal record {position.seq} does not fit what was before it: {error}") from error
     after = msgspec.structs.replace(
         state,
@@ -82,16 +87,20 @@ def apply(txn: Txn, state: State, entry: Entry, position: Position) -> State:
     return after
 
 
-class _MisfitError(Exception):
-    """An operation that no artfs would have written here."""
-
-
 class _Applier:
     def __init__(self, txn: Txn, next_serial: int) -> None:
         self._txn = txn
         self.next_serial = next_serial
 
     def apply(self, op: Op) -> None:
+        if isinstance(op, RunUsed):
+            self._version(op.artifact, op.index)
+        if isinstance(op, RunOp):
+            apply_run(self._txn, op)
+        else:
+            self._apply(op)
+
+    def _apply(self, op: CatalogOp) -> None:
         match op:
             case ArtifactCreated():
                 self._artifact_created(op)
@@ -142,7 +151,7 @@ class _Applier:
         name = self._artifact(op.artifact).name
         row = self._name(name)
         if row.next_index != op.index:
-            raise _MisfitError(f"{name}:v{op.index} is out of turn")
+            raise MisfitError(f"{name}:v{op.index} is out of turn")
         self._bear(op.serial, SerialRow(SerialKind.VERSION, op.artifact, op.index))
         self._put_name(name, msgspec.structs.replace(row, next_index=op.index + 1))
         self._put_version(
@@ -158,13 +167,16 @@ class _Applier:
             )
         )
         self._list(op.artifact, op.serial)
+        if op.logged_by is not None:
+            edge = Edge(op.logged_by, EdgeKind.LOGGED, op.artifact, op.index, op.how, op.created_ns)
+            add_edge(self._txn, edge)
 
     def _alias_set(self, op: AliasSet) -> None:
         self._version(op.artifact, op.index)
         key = alias_key(op.artifact, op.name)
         row = tables.ALIASES.get(self._txn, key)
         if (None if row is None else row.index) != op.previous or (row is not None and row.serial != op.serial):
-            raise _MisfitError(f"alias {op.name} is not what it was")
+            raise MisfitError(f"alias {op.name} is not what it was")
         if row is None:
             self._bear(op.serial, SerialRow(SerialKind.ALIAS, op.artifact, alias=op.name))
             self._list(op.artifact, op.serial)
@@ -174,7 +186,7 @@ class _Applier:
         key = alias_key(op.artifact, op.name)
         row = tables.ALIASES.get(self._txn, key)
         if row is None or row.index != op.previous or row.serial != op.serial:
-            raise _MisfitError(f"alias {op.name} is not what it was")
+            raise MisfitError(f"alias {op.name} is not what it was")
         tables.ALIASES.delete(self._txn, key)
         tables.SERIALS.delete(self._txn, serial_key(op.serial))
         tables.MEMBERS.delete(self._txn, pair_key(op.artifact, op.serial))
@@ -182,7 +194,7 @@ class _Applier:
     def _bear(self, serial: int, row: SerialRow) -> None:
         """Give out the next serial."""
         if serial != self.next_serial:
-            raise _MisfitError(f"serial {serial} is out of turn")
+            raise MisfitError(f"serial {serial} is out of turn")
         tables.SERIALS.put(self._txn, serial_key(serial), row)
         self.next_serial += 1
 
@@ -193,25 +205,25 @@ class _Applier:
         """An artifact brings versions along: their indexes must never have been another's under the name."""
         row = tables.NAMES.get(self._txn, name.encode())
         if row is not None and row.owner != artifact:
-            raise _MisfitError(f"the name {name} was another's")
+            raise MisfitError(f"the name {name} was another's")
 
     def _take(self, name: str, artifact: int, next_index: int) -> None:
         """Let an artifact bear a free name, under which no index is used again."""
         row = tables.NAMES.get(self._txn, name.encode()) or NameRow(0, 0, 0)
         if row.serial:
-            raise _MisfitError(f"the name {name} is taken")
+            raise MisfitError(f"the name {name} is taken")
         self._put_name(name, NameRow(artifact, max(row.next_index, next_index), artifact))
 
     def _release(self, name: str, artifact: int) -> None:
         row = self._name(name)
         if row.serial != artifact:
-            raise _MisfitError(f"the name {name} is another's")
+            raise MisfitError(f"the name {name} is another's")
         self._put_name(name, msgspec.structs.replace(row, serial=0))
 
     def _name(self, name: str) -> NameRow:
         row = tables.NAMES.get(self._txn, name.encode())
         if row is None:
-            raise _MisfitError(f"the name {name} was never taken")
+            raise MisfitError(f"the name {name} was never taken")
         return row
 
     def _put_name(self, name: str, row: NameRow) -> None:
@@ -220,7 +232,7 @@ class _Applier:
     def _artifact(self, serial: int, *, deleted: bool = False) -> Artifact:
         artifact = tables.ARTIFACTS.get(self._txn, serial_key(serial))
         if artifact is None or artifact.deleted is not deleted:
-            raise _MisfitError(f"artifact {serial} is {'not deleted' if deleted else 'not there'}")
+            raise MisfitError(f"artifact {serial} is {'not deleted' if deleted else 'not there'}")
         return artifact
 
     def _put_artifact(self, artifact: Artifact) -> None:
@@ -229,7 +241,7 @@ class _Applier:
     def _version(self, artifact: int, index: int, *, deleted: bool = False) -> Version:
         version = tables.VERSIONS.get(self._txn, pair_key(artifact, index))
         if version is None or version.deleted is not deleted:
-            raise _MisfitError(f"version {index} of artifact {artifact} is {'not deleted' if deleted else 'not there'}")
+            raise MisfitError(f"version {index} of artifact {artifact} is {'not deleted' if deleted else 'not there'}")
         return version
 
     def _put_version(self, version: Version) -> None:

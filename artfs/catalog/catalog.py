@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from artfs.catalog import plans, tables
+from artfs.catalog import plans, runplans, tables
 from artfs.catalog.content import Batch, add_content
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
 from artfs.catalog.plans import NewVersion, Plan, Target, VersionEdit
 from artfs.catalog.publish import Probe, Publisher
 from artfs.catalog.rebuild import write_first_state
-from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Version
+from artfs.catalog.runplans import NewRun
+from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Run, Version
 from artfs.catalog.view import View
 from artfs.errors import IntegrityError, StorageError
 from artfs.format.operations import Entry, Op, Tree, decode_entry
+from artfs.format.runs import Learnt, Outcome, RunFields
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -278,6 +280,24 @@ class Catalog:
             lambda plan: plans.delete_artifact(plan, name, delete_aliases=delete_aliases), _artifact, who
         )
 
+    # Runs
+
+    def start_run(self, new: NewRun, who: Actor) -> Run:
+        """Start a run, or let one go on; see `runplans.start_run`."""
+        return self._change(lambda plan: runplans.start_run(plan, new, who), _run, who)
+
+    def edit_run(self, run: str, edit: Callable[[RunFields], RunFields], who: Actor) -> Run:
+        """Change what can be changed of a run, given what it is under the write lock; see `runplans.edit_run`."""
+        return self._change(lambda plan: runplans.edit_run(plan, run, edit), _run, who)
+
+    def finish_run(self, run: str, state: Outcome, who: Actor) -> Run:
+        """End a run; see `runplans.finish_run`."""
+        return self._change(lambda plan: runplans.finish_run(plan, run, state), _run, who)
+
+    def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: Learnt = "api") -> Version:
+        """Note that a run uses a version; see `runplans.use_version`."""
+        return self._change(lambda plan: runplans.use_version(plan, run, ref, how), _version, who)
+
     def _change(self, plan: Callable[[Plan], K], result: Callable[[View, K], T], who: Actor) -> T:
         def build(made: Plan) -> Callable[[View], T]:
             target = plan(made)
@@ -295,6 +315,10 @@ def _version(view: View, target: Target) -> Version:
     if version is None:
         raise IntegrityError(f"version {target.index} of artifact {target.artifact} is missing")
     return version
+
+
+def _run(view: View, run: str) -> Run:
+    return view.known_run(run)
 
 
 def _artifact(view: View, serial: int) -> Artifact:

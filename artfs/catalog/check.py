@@ -1,4 +1,4 @@
-"""Whether the journal and the index keep their invariants (docs/FORMAT.md, J1-J8 and C1-C9).
+"""Whether the journal and the index keep their invariants (docs/FORMAT.md, J1-J8, C1-C9, C12 and C13).
 
 Findings name the invariant. Nothing is changed. A doubtful index is better looked at in a child process: LMDB trusts
 its pages.
@@ -13,6 +13,7 @@ import lmdb
 
 from artfs.catalog import tables
 from artfs.catalog.journal import Journal, Position
+from artfs.catalog.runcheck import RunRows
 from artfs.catalog.schema import (
     ROOT_SERIAL,
     SCHEMA,
@@ -84,6 +85,7 @@ def check_index(environment: Environment) -> Iterator[Finding]:
         yield from rows.check_members()
         yield from rows.check_serials()
         yield from rows.check_locations()
+        yield from rows.check_runs()
 
 
 class _Rows:
@@ -99,6 +101,7 @@ class _Rows:
         self.serials: dict[int, SerialRow] = {}
         self.packs: set[bytes] = set()
         self.located: set[bytes] = set()
+        self.runs = RunRows()
 
     def load(self, txn: Txn) -> Iterator[Finding]:
         """Read every row (C1: each is sound, and under its own key)."""
@@ -143,7 +146,7 @@ class _Rows:
             self.packs.add(key)
         elif table == "chunks":
             self.located.add(getattr(row, "pack", b""))
-        return True
+        return self.runs.take(table, key, row)
 
     def check_state(self) -> Iterator[Finding]:
         """C2: the index says how far it goes."""
@@ -217,3 +220,8 @@ class _Rows:
         """C9: chunks are in packs that the index knows."""
         for pack in sorted(self.located - self.packs):
             yield Finding("C9", f"chunks are said to be in pack {pack.hex()}, which the index does not know")
+
+    def check_runs(self) -> Iterator[Finding]:
+        """C12 and C13: runs are listed in order; edges lead from a run to a version, and back."""
+        for invariant, message in self.runs.check(self.versions):
+            yield Finding(invariant, message)

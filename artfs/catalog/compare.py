@@ -33,6 +33,10 @@ _REPLAYED: Final = (
     tables.ALIASES,
     tables.MEMBERS,
     tables.SERIALS,
+    tables.RUNS,
+    tables.ORDER,
+    tables.EDGES,
+    tables.BEARERS,
 )
 
 

@@ -20,12 +20,13 @@ MAX_METADATA_DEPTH: Final = 64
 MAX_METADATA_BYTES: Final = 16 << 20
 
 
-def encode_metadata(metadata: Mapping[str, object]) -> bytes:
+def encode_metadata(metadata: Mapping[str, object], *, max_keys: int | None = MAX_METADATA_KEYS) -> bytes:
     """Return metadata as canonical JSON.
 
     Args:
         metadata: Mappings with text keys, lists, tuples, text, numbers, booleans, None, and whatever has a `tolist`
             that gives such (numpy scalars and arrays). Nothing of it is kept.
+        max_keys: How many keys are allowed at the top level; None: any number.
 
     Raises:
         TypeError: A value is of another type.
@@ -34,8 +35,8 @@ def encode_metadata(metadata: Mapping[str, object]) -> bytes:
     """
     if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata must be a JSON object, not {type(metadata).__name__}")
-    if len(metadata) > MAX_METADATA_KEYS:
-        raise InvalidInputError(f"metadata has {len(metadata)} top-level keys: at most {MAX_METADATA_KEYS} are allowed")
+    if max_keys is not None and len(metadata) > max_keys:
+        raise InvalidInputError(f"metadata has {len(metadata)} top-level keys: at most {max_keys} are allowed")
     try:
         data = json.dumps(
             _plain(metadata, "metadata", 0), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
@@ -47,7 +48,7 @@ def encode_metadata(metadata: Mapping[str, object]) -> bytes:
     return data
 
 
-def decode_metadata(data: bytes) -> dict[str, object]:
+def decode_metadata(data: bytes, *, max_keys: int | None = MAX_METADATA_KEYS) -> dict[str, object]:
     """Return a fresh copy of the metadata that `encode_metadata` made bytes of.
 
     Raises:
@@ -55,7 +56,7 @@ def decode_metadata(data: bytes) -> dict[str, object]:
     """
     try:
         value = json.loads(data)
-        if isinstance(value, dict) and encode_metadata(value) == data:
+        if isinstance(value, dict) and encode_metadata(value, max_keys=max_keys) == data:
             return value
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"metadata is no canonical JSON object: {error}") from error

@@ -51,12 +51,14 @@ from artfs.names import (
 if TYPE_CHECKING:
     from artfs.catalog.schema import AliasRow, Artifact, Version
     from artfs.catalog.view import View
+    from artfs.format.runs import Learnt
 
 __all__ = [
     "NewVersion",
     "Plan",
     "Target",
     "VersionEdit",
+    "check_text",
     "delete_artifact",
     "delete_versions",
     "edit_artifact",
@@ -87,6 +89,7 @@ class NewVersion:
         ttl_ns: Nanoseconds to live; None: for ever.
         logged_by: The run that logs it.
         source: The version that it is a link to.
+        how: How it was learnt that the run logs it.
     """
 
     name: str
@@ -98,6 +101,7 @@ class NewVersion:
     ttl_ns: int | None = None
     logged_by: str | None = None
     source: str | None = None
+    how: Learnt = "api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,7 @@ def log_version(plan: Plan, new: NewVersion, tree: Tree, *, if_changed: bool) ->
 
     Raises:
         InvalidInputError: A name, alias, tag or value is not allowed.
+        NotFoundError: There is no such run.
         TypeMismatchError: The artifact has another type.
     """
     name = parse_artifact_name(new.name)
@@ -208,6 +213,8 @@ def _create(plan: Plan, new: NewVersion, tree: Tree, type_: str | None, fields: 
         artifact = plan.serial()
         plan.ops.append(ArtifactCreated(artifact, new.name, type_ or DEFAULT_TYPE, plan.now_ns))
     index = 0 if row is None else row.next_index
+    if new.logged_by is not None:
+        plan.view.known_run(new.logged_by)
     plan.ops.append(
         VersionCreated(
             plan.serial(),
@@ -218,6 +225,7 @@ def _create(plan: Plan, new: NewVersion, tree: Tree, type_: str | None, fields: 
             fields,
             new.logged_by,
             new.source,
+            new.how,
         )
     )
     return Target(artifact, index)
@@ -303,7 +311,7 @@ def edit_artifact(plan: Plan, name: str, description: str) -> int:
         NotFoundError: There is no such artifact.
     """
     artifact = plan.artifact(name)
-    description = _text(description, "description")
+    description = check_text(description, "description")
     if description != artifact.description:
         plan.ops.append(ArtifactEdited(artifact.serial, description, artifact.description))
     return artifact.serial
@@ -416,12 +424,16 @@ def _fields(description: str, metadata: bytes, tags: Sequence[str], ttl_ns: int 
     if ttl_ns is not None and not 0 < ttl_ns < 1 << 63:
         raise InvalidInputError("a time to live must be positive")
     return VersionFields(
-        _text(description, "description"), metadata, tuple(dict.fromkeys(map(parse_tag, tags))), ttl_ns
+        check_text(description, "description"), metadata, tuple(dict.fromkeys(map(parse_tag, tags))), ttl_ns
     )
 
 
-def _text(text: str, what: str) -> str:
-    """Refuse text that cannot be written."""
+def check_text(text: str, what: str) -> str:
+    """Give text back that can be written.
+
+    Raises:
+        InvalidInputError: It cannot be: no Unicode, or too long.
+    """
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

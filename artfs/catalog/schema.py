@@ -13,6 +13,10 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     l aliases    artifact serial, alias       AliasRow
     e members    parent serial, own serial    nothing: what a directory of the mount lists, in the order of readdir
     s serials    serial                       SerialRow: what bears it
+    r runs       run id                       Run
+    o order      started ns, run id           nothing: the runs in order
+    g edges      run id, kind, artifact serial, index   Edge: what a run used (kind 1) and logged (kind 2)
+    b bearers    artifact serial, index, kind, run id   nothing: the same edges from their other end
     c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
@@ -25,11 +29,12 @@ twice: inode numbers and directory offsets are made of them.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from artfs.format.operations import Tree, VersionFields
+from artfs.format.runs import Learnt, Outcome, RunFields
 
 __all__ = [
     "ROOT_SERIAL",
@@ -37,18 +42,25 @@ __all__ = [
     "STATE_KEY",
     "AliasRow",
     "Artifact",
+    "Edge",
+    "EdgeKind",
     "NameRow",
     "PackRow",
+    "Run",
+    "RunState",
     "SerialKind",
     "SerialRow",
     "State",
     "Version",
     "alias_key",
+    "bearer_key",
+    "edge_key",
+    "order_key",
     "pair_key",
     "serial_key",
 ]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Goes up whenever the tables change; an index of another schema is rebuilt, never migrated."""
 ROOT_SERIAL: Final = 0
 STATE_KEY: Final = b"state"
@@ -216,6 +228,64 @@ class SerialRow(msgspec.Struct, frozen=True, array_like=True):
     alias: str = ""
 
 
+RunState: TypeAlias = Literal["running"] | Outcome
+
+
+class Run(msgspec.Struct, frozen=True, array_like=True):
+    """A run.
+
+    Attributes:
+        id: Its id.
+        fields: What can be edited.
+        started_ns: When it was first started (nanoseconds since 1970).
+        user: Who started it.
+        host: On which machine.
+        pid: In which process.
+        command: The command line.
+        git: The commit that was checked out, if any.
+        state: `running`, `finished` or `failed`.
+        ended_ns: When it ended; None while it runs.
+    """
+
+    id: str
+    fields: RunFields
+    started_ns: int
+    user: str
+    host: str
+    pid: int
+    command: tuple[str, ...] = ()
+    git: str | None = None
+    state: RunState = "running"
+    ended_ns: int | None = None
+
+
+class EdgeKind(IntEnum):
+    """What a run did with a version."""
+
+    USED = 1
+    LOGGED = 2
+
+
+class Edge(msgspec.Struct, frozen=True, array_like=True):
+    """A run used or logged a version.
+
+    Attributes:
+        run: The run's id.
+        kind: An `EdgeKind` value.
+        artifact: The artifact's serial.
+        index: N of vN.
+        how: How that was learnt.
+        time_ns: When (nanoseconds since 1970).
+    """
+
+    run: str
+    kind: int
+    artifact: int
+    index: int
+    how: Learnt
+    time_ns: int
+
+
 class PackRow(msgspec.Struct, frozen=True, array_like=True):
     """A pack.
 
@@ -243,3 +313,18 @@ def pair_key(first: int, second: int) -> bytes:
 def alias_key(artifact: int, alias: str) -> bytes:
     """The key of an artifact's alias."""
     return artifact.to_bytes(8, "big") + alias.encode()
+
+
+def order_key(started_ns: int, run: str) -> bytes:
+    """The key of a run's place among the runs."""
+    return started_ns.to_bytes(8, "big") + run.encode()
+
+
+def edge_key(run: str, kind: int, artifact: int, index: int) -> bytes:
+    """The key of what a run did with a version."""
+    return run.encode() + bytes([kind]) + pair_key(artifact, index)
+
+
+def bearer_key(artifact: int, index: int, kind: int, run: str) -> bytes:
+    """The key of the same edge, from the version."""
+    return pair_key(artifact, index) + bytes([kind]) + run.encode()

@@ -20,7 +20,7 @@ from zlib import crc32
 import msgspec
 
 from artfs.catalog.faults import damaged_index
-from artfs.catalog.schema import AliasRow, Artifact, NameRow, PackRow, SerialRow, State, Version
+from artfs.catalog.schema import AliasRow, Artifact, Edge, NameRow, PackRow, Run, SerialRow, State, Version
 from artfs.errors import IntegrityError
 from artfs.format.digest import digest
 from artfs.format.pack import Location
@@ -33,12 +33,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ALIASES",
     "ARTIFACTS",
+    "BEARERS",
     "CHUNKS",
+    "EDGES",
     "MEMBERS",
     "META",
     "NAMES",
     "NODES",
+    "ORDER",
     "PACKS",
+    "RUNS",
     "SERIALS",
     "STATCACHE",
     "TABLES",
@@ -192,6 +196,10 @@ VERSIONS: Final = _rows("versions", b"v", Version)
 ALIASES: Final = _rows("aliases", b"l", AliasRow)
 MEMBERS: Final = Table[bytes]("members", b"e", bytes, bytes)
 SERIALS: Final = _rows("serials", b"s", SerialRow)
+RUNS: Final = _rows("runs", b"r", Run)
+ORDER: Final = Table[bytes]("order", b"o", bytes, bytes)
+EDGES: Final = _rows("edges", b"g", Edge)
+BEARERS: Final = Table[bytes]("bearers", b"b", bytes, bytes)
 CHUNKS: Final = Table[Location]("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = NodeTable("nodes", b"t", bytes, bytes)
 PACKS: Final = _rows("packs", b"p", PackRow)
@@ -205,6 +213,10 @@ TABLES: Final[tuple[Table[object], ...]] = (
     ALIASES,
     MEMBERS,
     SERIALS,
+    RUNS,
+    ORDER,
+    EDGES,
+    BEARERS,
     CHUNKS,
     NODES,
     PACKS,

@@ -12,17 +12,21 @@ from artfs.catalog.schema import (
     STATE_KEY,
     AliasRow,
     Artifact,
+    Edge,
+    EdgeKind,
     NameRow,
     PackRow,
+    Run,
     SerialKind,
     State,
     Version,
     alias_key,
+    edge_key,
     pair_key,
     serial_key,
 )
 from artfs.errors import IntegrityError, NotFoundError
-from artfs.names import LATEST, ArtifactName, VersionRef, printable
+from artfs.names import LATEST, ArtifactName, VersionRef, parse_run_id, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,6 +186,53 @@ class View:
                 raise damaged_index(f"what bears serial {int.from_bytes(key[8:], 'big')} is missing")
             yield member
 
+    # Runs
+
+    def run(self, run: str) -> Run | None:
+        """The run of an id."""
+        return tables.RUNS.get(self._txn, run.encode())
+
+    def known_run(self, run: str) -> Run:
+        """The run that a user means.
+
+        Raises:
+            InvalidInputError: The id is not allowed.
+            NotFoundError: There is none.
+        """
+        found = self.run(parse_run_id(run))
+        if found is None:
+            raise NotFoundError(f"run {run} does not exist: `artfs.init(id={run!r})` starts it")
+        return found
+
+    def runs(self, *, newest_first: bool = False) -> Iterator[Run]:
+        """All runs, in the order in which they were started."""
+        rows = tables.ORDER.scan_back(self._txn, b"") if newest_first else tables.ORDER.scan(self._txn)
+        for key, _nothing in rows:
+            run = tables.RUNS.get(self._txn, key[8:])
+            if run is None:
+                raise damaged_index(f"run {key[8:].decode('utf-8', 'replace')} is missing")
+            yield run
+
+    def edge(self, run: str, kind: EdgeKind, version: Version) -> Edge | None:
+        """What is known of a run that used or logged a version; None: it did not."""
+        return tables.EDGES.get(self._txn, edge_key(run, kind, version.artifact, version.index))
+
+    def edges_of_run(self, run: str, kind: EdgeKind) -> list[Edge]:
+        """The versions that a run used or logged, in the order of time."""
+        rows = tables.EDGES.scan(self._txn, run.encode() + bytes([kind]))
+        return sorted((edge for _key, edge in rows), key=_time)
+
+    def edges_of_version(self, version: Version, kind: EdgeKind) -> list[Edge]:
+        """The runs that used or logged a version, in the order of time."""
+        prefix = pair_key(version.artifact, version.index) + bytes([kind])
+        edges = []
+        for key, _nothing in tables.BEARERS.scan(self._txn, prefix):
+            edge = self.edge(key[17:].decode("ascii", "replace"), kind, version)
+            if edge is None:
+                raise damaged_index(f"what run {key[17:].hex()} did is missing")
+            edges.append(edge)
+        return sorted(edges, key=_time)
+
     # Contents
 
     def find_node(self, node: bytes) -> bytes | None:
@@ -237,6 +288,10 @@ class View:
     def stats(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The stat cache's values under keys (16 bytes each), of those that are there and sound."""
         return dict(tables.STATCACHE.find_sound(self._txn, keys))
+
+
+def _time(edge: Edge) -> int:
+    return edge.time_ns
 
 
 def _missing(table: Table[R], txn: Txn, keys: Iterable[bytes]) -> list[bytes]:

@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from artfs.errors import StoreFormatError
-from artfs.names import parse_alias, parse_artifact_name, parse_artifact_type, parse_tag
+from artfs.format.bounds import FIRST_SERIAL, Count, Digest, Index, Serial
+from artfs.format.runs import Learnt, RunOp
+from artfs.names import parse_alias, parse_artifact_name, parse_artifact_type, parse_run_id, parse_tag
 
 __all__ = [
     "FIRST_SERIAL",
@@ -24,6 +26,7 @@ __all__ = [
     "ArtifactEdited",
     "ArtifactRenamed",
     "ArtifactUndeleted",
+    "CatalogOp",
     "Entry",
     "Op",
     "Tree",
@@ -35,14 +38,6 @@ __all__ = [
     "decode_entry",
     "encode_entry",
 ]
-
-FIRST_SERIAL = 16
-"""Serials below are reserved (0 is the parent of all artifacts; inode 1 is the mount's root)."""
-
-Serial: TypeAlias = Annotated[int, Meta(ge=FIRST_SERIAL, lt=1 << 31)]
-Index: TypeAlias = Annotated[int, Meta(ge=0, lt=10**18)]
-Count: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
-Digest: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class _Operation(msgspec.Struct, frozen=True, array_like=True, tag_field="op"):
@@ -149,6 +144,7 @@ class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-crea
         fields: What can be edited.
         logged_by: The run that logged it.
         source: The version that it is the same as, as it was then called (`animals:v3`).
+        how: How it was learnt that the run logged it.
     """
 
     serial: Serial
@@ -159,6 +155,11 @@ class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-crea
     fields: VersionFields
     logged_by: str | None = None
     source: str | None = None
+    how: Learnt = "api"
+
+    def __post_init__(self) -> None:
+        if self.logged_by is not None:
+            parse_run_id(self.logged_by)
 
 
 class VersionEdited(_Operation, frozen=True, array_like=True, tag="version-edited"):
@@ -206,7 +207,7 @@ class AliasRemoved(_Operation, frozen=True, array_like=True, tag="alias-removed"
     previous: Index
 
 
-Op: TypeAlias = (
+CatalogOp: TypeAlias = (
     ArtifactCreated
     | ArtifactEdited
     | ArtifactRenamed
@@ -219,6 +220,8 @@ Op: TypeAlias = (
     | AliasSet
     | AliasRemoved
 )
+"""One change of artifacts, versions and aliases."""
+Op: TypeAlias = CatalogOp | RunOp
 """One change of the catalog."""
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import msgspec
 import pytest
 
-from artfs.catalog import PackRow, tables
+from artfs.catalog import NewRun, PackRow, tables
 from artfs.catalog.check import check_index, check_journal
-from artfs.catalog.schema import STATE_KEY, SerialRow, alias_key, pair_key, serial_key
+from artfs.catalog.schema import STATE_KEY, SerialRow, alias_key, bearer_key, edge_key, order_key, pair_key, serial_key
 from artfs.errors import IntegrityError
 from artfs.format.pack import Location
 from tests.support.catalogs import WHO, CatalogPlace, check, log, ref
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound=msgspec.Struct)
 ANIMALS = 16
 V0, LATEST, V1, BEST = 17, 18, 19, 20
+RUN, STARTED = "0123abcd", 1_002
 
 
 def replace(txn: Txn, table: tables.Table[R], key: bytes, **changes: object) -> None:
@@ -61,6 +62,18 @@ HARM: dict[str, tuple[str, Harm]] = {
     "a serial never given out": ("C7", lambda t: replace(t, T.META, STATE_KEY, next_serial=20)),
     "an index ahead of the journal": ("J8", lambda t: replace(t, T.META, STATE_KEY, seq=9)),
     "an index of another history": ("J8", lambda t: replace(t, T.META, STATE_KEY, head=bytes(32))),
+    "a run not listed": ("C12", lambda t: T.ORDER.delete(t, order_key(STARTED, RUN))),
+    "a run listed twice": ("C12", lambda t: T.ORDER.put(t, order_key(7, RUN), b"")),
+    "an edge of no run": ("C13", lambda t: T.RUNS.delete(t, RUN.encode())),
+    "an edge to no version": ("C13", lambda t: T.VERSIONS.delete(t, pair_key(ANIMALS, 0))),
+    "an edge known from its run only": ("C13", lambda t: T.BEARERS.delete(t, bearer_key(ANIMALS, 0, 1, RUN))),
+    "an edge known from its version only": ("C13", lambda t: T.EDGES.delete(t, edge_key(RUN, 1, ANIMALS, 0))),
+    "a logged version without its edge": ("C13", lambda t: T.EDGES.delete(t, edge_key(RUN, 2, ANIMALS, 1))),
+    "an edge that its version denies": (
+        "C13",
+        lambda t: replace(t, T.VERSIONS, pair_key(ANIMALS, 1), logged_by=None),
+    ),
+    "an edge under another key": ("C1", lambda t: replace(t, T.EDGES, edge_key(RUN, 1, ANIMALS, 0), index=1)),
     "a chunk in no pack": ("C9", lambda t: T.CHUNKS.put(t, bytes(32), Location(bytes(16), 1, 2, 3, 0))),
 }
 
@@ -69,7 +82,10 @@ HARM: dict[str, tuple[str, Harm]] = {
 def test_a_violation_is_found_and_named(place: CatalogPlace, invariant: str, harm: Harm) -> None:
     with place.open() as catalog:
         log(catalog)
-        log(catalog, aliases=["best"])
+        run = catalog.start_run(NewRun(RUN), WHO)
+        assert run.started_ns == STARTED
+        catalog.use_version(RUN, ref("animals:v0"), WHO)
+        log(catalog, aliases=["best"], logged_by=RUN)
         assert check(catalog) == []
         with catalog.view() as view:
             state = view.state()

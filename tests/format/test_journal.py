@@ -147,7 +147,7 @@ def test_a_segment_header_reads_back_and_a_flipped_bit_is_found() -> None:
 def test_an_entry_reads_back_as_it_was_written() -> None:
     fields = VersionFields("a cat", b'{"a":1}', ("big cat",), 5)
     said = entry(
-        ArtifactCreated(16, "animals", "model", 1), VersionCreated(17, 16, 0, TREE, 1, fields, "run", "zoo:v1")
+        ArtifactCreated(16, "animals", "model", 1), VersionCreated(17, 16, 0, TREE, 1, fields, "0123abcd", "zoo:v1")
     )
     assert decode_entry(encode_entry(said)) == said
 
