@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from artfs.catalog import Actor, Environment, NewVersion, PackRow, Tree, View, tables
+from artfs.catalog import Actor, Environment, NewRun, NewVersion, PackRow, Tree, View, tables
 from artfs.catalog.schema import pair_key
 from artfs.chunks.writer import PackWriter, encode_record, pack_path
 from artfs.errors import IntegrityError, StoreError
@@ -90,6 +90,8 @@ def _live(place: Path, tmp_path: Path) -> None:
         for number in range(3000):
             (many / f"{number}").write_bytes(b"%d" % number)
         store.put([many], NewVersion(name="files"))
+        run = store.catalog.start_run(NewRun(), WHO)
+        store.catalog.use_version(run.id, parse_ref("files"), WHO)
         store.commit(parse_ref("files"), {(b"17",): None, (b"a new one",): b"x", (b"2999",): b""})
         store.catalog.delete_version(parse_ref("odd:v0"), WHO)
         store.catalog.delete_artifact("gone", WHO)
