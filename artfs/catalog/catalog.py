@@ -270,6 +270,14 @@ class Catalog:
             who,
         )
 
+    def keep_last(self, name: str, count: int, who: Actor, *, delete_aliases: bool = False) -> list[Version]:
+        """Delete all versions but the newest; see `plans.keep_last`."""
+        return self._change(
+            lambda plan: plans.keep_last(plan, name, count, delete_aliases=delete_aliases),
+            lambda view, targets: [_version(view, target) for target in targets],
+            who,
+        )
+
     def undelete_version(self, name: str, index: int, who: Actor) -> Version:
         """Take back the deletion of a version; see `plans.undelete_version`."""
         return self._change(lambda plan: plans.undelete_version(plan, name, index), _version, who)

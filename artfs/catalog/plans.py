@@ -63,6 +63,7 @@ __all__ = [
     "delete_versions",
     "edit_artifact",
     "edit_version",
+    "keep_last",
     "link",
     "log_version",
     "remove_alias",
@@ -359,6 +360,22 @@ def delete_versions(plan: Plan, name: str, indexes: Sequence[int], *, delete_ali
             plan.point(artifact.serial, LATEST, newest)
     plan.ops.extend(VersionDeleted(artifact.serial, index) for index in doomed)
     return [Target(artifact.serial, index) for index in doomed]
+
+
+def keep_last(plan: Plan, name: str, count: int, *, delete_aliases: bool) -> list[Target]:
+    """Delete all versions but the newest ones, and but those that have aliases unless `delete_aliases`.
+
+    Raises:
+        InvalidInputError: `count` is not positive.
+        NotFoundError: There is no such artifact.
+    """
+    if count < 1:
+        raise InvalidInputError("at least one version must be kept: delete the artifact to delete all")
+    artifact = plan.artifact(name)
+    older = [version.index for version in plan.view.versions(artifact.serial, newest_first=True)][count:]
+    named = set() if delete_aliases else {row.index for row in plan.view.aliases(artifact.serial)}
+    doomed = sorted(set(older) - named)
+    return delete_versions(plan, name, doomed, delete_aliases=delete_aliases)
 
 
 def delete_artifact(plan: Plan, name: str, *, delete_aliases: bool) -> int:

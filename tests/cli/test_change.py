@@ -105,3 +105,46 @@ def test_rm_all_deletes_the_artifact_and_an_index_never_comes_again(stored: Comm
 def test_rm_all_wants_the_name_alone(stored: Commands) -> None:
     stored("rm", "animals:v0", "--all").failed(2)
     assert len(stored.done("log", "animals", "--json").json) == 2
+
+
+def test_tags_are_added_listed_and_removed(stored: Commands) -> None:
+    assert stored.done("tag", "add", "animals:v0", "clean", "no duplicates").text == "animals:v0"
+    assert stored.done("tag", "add", "animals:best", "clean", "seen", "--json").json == {
+        "artifact": "animals",
+        "version": "v0",
+        "tags": ["clean", "no duplicates", "seen"],
+    }
+    assert stored.done("tag", "ls", "animals:v0").lines == ["clean", "no duplicates", "seen"]
+    assert stored.done("tag", "rm", "animals:v0", "clean", "seen").text == "animals:v0"
+    assert stored.done("tag", "ls", "animals:best", "--json").json["tags"] == ["no duplicates"]
+    assert stored.done("tag", "ls", "animals").lines == []
+
+
+def test_tags_that_are_not_allowed_or_not_there_change_nothing(stored: Commands) -> None:
+    stored.done("tag", "add", "animals:v0", "clean")
+    before = store_state(stored.store)
+    stored("tag", "add", "animals:v0", "two  spaces").failed(2)
+    assert "artfs tag ls" in stored("tag", "rm", "animals:v0", "clean", "seen").failed(3)
+    stored("tag", "add", "animals:v9", "clean").failed(3)
+    stored("tag", "add", "animals:v0").failed(2)
+    assert store_state(stored.store) == before
+
+
+def test_rm_keep_last_deletes_older_versions_that_have_no_alias(stored: Commands, images: Path) -> None:
+    for _ in range(3):
+        stored.done("put", images, "-n", "animals")
+    assert stored.done("rm", "animals", "--keep-last", "2").lines == ["removed animals:v1", "removed animals:v2"]
+    assert [shown["version"] for shown in stored.done("log", "animals", "--json").json] == ["v4", "v3", "v0"]
+    assert stored.done("rm", "animals", "--keep-last", "2").lines == []
+    removed = stored.done("rm", "animals", "--keep-last", "1", "--delete-aliases", "--json").json
+    assert removed == {"removed": ["animals:v0", "animals:v3"]}
+    assert [row["alias"] for row in stored.done("alias", "ls", "animals", "--json").json] == ["latest"]
+
+
+def test_rm_keep_last_is_refused_where_it_makes_no_sense(stored: Commands) -> None:
+    before = store_state(stored.store)
+    stored("rm", "animals", "--keep-last", "0").failed(2)
+    stored("rm", "animals:v0", "--keep-last", "1").failed(2)
+    stored("rm", "animals", "--keep-last", "1", "--all").failed(2)
+    stored("rm", "plants", "--keep-last", "1").failed(3)
+    assert store_state(stored.store) == before
