@@ -46,6 +46,7 @@ class Drafts:
         store: Open in this process.
         open_files: What is open for writing.
         purge: No process served this mount before this one, so that nobody has anything open.
+        timed: Writing sets a file's times, since the kernel does not.
 
     Attributes:
         removed: What is left of drafts that were closed.
@@ -53,10 +54,11 @@ class Drafts:
         catching_up: Requests may be such that the process before this one has carried out already.
     """
 
-    def __init__(self, home: DraftsHome, store: Store, open_files: OpenFiles, *, purge: bool) -> None:
+    def __init__(self, home: DraftsHome, store: Store, open_files: OpenFiles, *, purge: bool, timed: bool) -> None:
         self._home = home
         self._store = store
         self._purge = purge
+        self._timed = timed
         self._places = {place.number: place for place in home.list()}
         self._open: dict[int, OpenDraft] = {}
         self._open_files = open_files
@@ -88,7 +90,7 @@ class Drafts:
         place = self._places.get(number)
         if place is None:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-        draft = Draft(place.path, self._store, purge=self._purge)
+        draft = Draft(place.path, self._store, purge=self._purge, timed=self._timed)
         opened = self._open[number] = OpenDraft(place, draft, Again(draft) if self.catching_up else draft)
         for local in self._known_writers[number].elements():
             opened.draft.opened(local, writing=True)

@@ -71,7 +71,9 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
     gc.freeze()
     owner = os.geteuid(), os.getegid()
     with open_store(store) as opened:
-        drafts = Drafts(DraftsHome(opened.layout.drafts), opened, mount.open_files, purge=mount.first)
+        home = DraftsHome(opened.layout.drafts)
+        timed = not mount.handlers.enable_writeback_cache
+        drafts = Drafts(home, opened, mount.open_files, purge=mount.first, timed=timed)
         try:
             commits = Commits(time.monotonic)
             house = Housekeeping(drafts, commits, channel)

@@ -87,8 +87,8 @@ class Contents:
         if at < gap.end:
             parts.append(bytes(gap.end - at))
 
-    def write(self, batch: Batch, ino: int, offset: int, piece: bytes) -> int:
-        """Write to a file.
+    def write(self, batch: Batch, ino: int, offset: int, piece: bytes, *, timed: bool = True) -> int:
+        """Write to a file, which sets its times if it is `timed`.
 
         Returns:
             How many bytes were written: fewer than there are if the disk is full.
@@ -123,8 +123,8 @@ class Contents:
                 row,
                 mode=without_privileges(row.mode),
                 size=max(row.size, end),
-                mtime_ns=now,
-                ctime_ns=now,
+                mtime_ns=now if timed else row.mtime_ns,
+                ctime_ns=now if timed else row.ctime_ns,
                 data=data or row.data,
                 data_generation=batch.generation if data else row.data_generation,
                 counter=row.counter if counter is None else counter,

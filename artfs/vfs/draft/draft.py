@@ -80,6 +80,8 @@ class Draft:
         store: Reads what is under it; open in this process.
         purge: Remove inodes without names: nobody has them open, since no mount is older than this call. Otherwise this
             takes the place of another process, which may have told of any of them.
+        timed: Writing and truncating set a file's time of modification. They do not where the kernel keeps it: what it
+            gathers arrives late, and it tells the time itself before the file is closed.
 
     Attributes:
         origin: Where it comes from and goes to.
@@ -90,8 +92,9 @@ class Draft:
         OSError: It cannot be read.
     """
 
-    def __init__(self, directory: Path, store: Store, *, purge: bool = True) -> None:
+    def __init__(self, directory: Path, store: Store, *, purge: bool = True, timed: bool = True) -> None:
         self.directory = directory
+        self._timed = timed
         self._store = store
         self._database = DraftDatabase.open(directory)
         self.origin = decode_origin(self._database.get(META_ORIGIN) or b"")
@@ -250,7 +253,8 @@ class Draft:
             if not stat.S_ISREG(row.mode):
                 raise fault(errno.EISDIR if stat.S_ISDIR(row.mode) else errno.EINVAL)
             self._contents.truncate(batch, ino, size)
-            row = replace(batch.inode(ino), mtime_ns=now)
+            row = batch.inode(ino)
+            mtime_ns = now if mtime_ns is None and self._timed else mtime_ns
         new_mode = row.mode if mode is None else stat.S_IFMT(row.mode) | mode & _PERMISSIONS
         chown = uid is not None or gid is not None
         if mode is None and stat.S_ISREG(row.mode) and (chown or size is not None):
@@ -281,7 +285,7 @@ class Draft:
 
     def write(self, ino: int, offset: int, piece: bytes) -> int:
         """Write to a file; tells how many bytes were written, fewer than there are only if the disk is full."""
-        return self._contents.write(self._batch(), ino, offset, piece)
+        return self._contents.write(self._batch(), ino, offset, piece, timed=self._timed)
 
     def sync(self, ino: int) -> None:
         """Make a file's bytes, and all changes so far, survive the machine."""
