@@ -1,10 +1,35 @@
 """artfs: versioned artifacts for machine learning that you mount.
 
-The public Python API. Nothing here loads FUSE, an event loop or a cloud client.
+The public Python API. Nothing here loads FUSE, an event loop or a cloud client; each name is loaded when it is first
+used.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from artfs import errors
 from artfs.errors import ArtfsError
 
+if TYPE_CHECKING:
+    from artfs.api.artifact import Artifact
+    from artfs.store.store import open_store
+
 __version__ = "0.1.0"
-__all__ = ["ArtfsError", "__version__", "errors"]
+__all__ = ["ArtfsError", "Artifact", "__version__", "errors", "open_store"]
+
+_HOMES = {"Artifact": "artfs.api.artifact", "open_store": "artfs.store.store"}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'artfs' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

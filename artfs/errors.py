@@ -17,7 +17,10 @@
     ├── IntegrityError              exit 7   stored bytes do not match their digest: run `artfs fsck`
     ├── StorageError                exit 8   the disk said no (ENOSPC, EDQUOT, EIO ...): free space or mend it, repeat
     ├── MountError                  exit 9   the mount or unmount cannot be done like this
-    └── UnsafeTargetError           exit 10  writing would leave the destination
+    ├── UnsafeTargetError           exit 10  writing would leave the destination
+    └── ArtifactStateError          exit 11  log the artifact first, or begin a new draft (also an AttributeError)
+        ├── ArtifactNotLoggedError           a draft has no version yet
+        └── ArtifactFinalizedError           what is logged never changes
 
 Exit 2 is also click's own code for wrong usage, and 130 a Ctrl-C. The messages are for people; programs look at the
 class, the exit code and the attributes.
@@ -31,6 +34,9 @@ from typing import ClassVar
 
 __all__ = [
     "ArtfsError",
+    "ArtifactFinalizedError",
+    "ArtifactNotLoggedError",
+    "ArtifactStateError",
     "ConflictError",
     "IntegrityError",
     "InvalidInputError",
@@ -161,3 +167,17 @@ class UnsafeTargetError(ArtfsError):
     """Writing the entry would leave the destination directory."""
 
     exit_code = 10
+
+
+class ArtifactStateError(ArtfsError, AttributeError):
+    """A Python `Artifact` cannot do this before it is logged, or not any more."""
+
+    exit_code = 11
+
+
+class ArtifactNotLoggedError(ArtifactStateError):
+    """Only a logged artifact has this: log it first."""
+
+
+class ArtifactFinalizedError(ArtifactStateError):
+    """The contents of a logged or finalized artifact do not change: begin a `new_draft()`."""

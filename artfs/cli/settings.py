@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.errors import InvalidInputError
+from artfs.api.location import default_store
 
 if TYPE_CHECKING:
     from artfs.store import Store
 
-__all__ = ["Settings", "default_store"]
+__all__ = ["Settings"]
 
 
 @dataclass(slots=True)
@@ -39,20 +39,3 @@ class Settings:
         from artfs.store import open_store
 
         return open_store(self.store_path, create=create)
-
-
-def default_store() -> Path:
-    """The store of a user who names none: `$ARTFS_STORE`, else `artfs` in the user's data directory.
-
-    Raises:
-        InvalidInputError: No such directory is known.
-    """
-    if named := os.environ.get("ARTFS_STORE"):
-        return Path(os.path.abspath(named))
-    data = os.environ.get("XDG_DATA_HOME", "")
-    if os.path.isabs(data):  # the XDG specification has a relative one ignored
-        return Path(data, "artfs")
-    try:
-        return Path.home() / ".local" / "share" / "artfs"
-    except RuntimeError:
-        raise InvalidInputError("this user has no home directory: name a store with --store or $ARTFS_STORE") from None

@@ -12,7 +12,7 @@ import os
 import posixpath
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ def extract(
     destination: Path,
     *,
     allow_escaping_links: bool = False,
+    select: Callable[[bytes, Entry], bool] | None = None,
     progress: Progress | None = None,
 ) -> Extracted:
     """Write an entry out: a directory's contents into `destination`, anything else as `destination`.
@@ -60,6 +61,7 @@ def extract(
         entry: What to write.
         destination: Directory (made if missing) or file to write.
         allow_escaping_links: Write symlinks that are absolute or lead outside too.
+        select: Says which entries of a directory are written, by path; nothing below one that is not.
         progress: Is told how far it is.
 
     Returns:
@@ -70,7 +72,7 @@ def extract(
         IntegrityError: Stored bytes are damaged; the file that they belong to was not written.
         StorageError: The file system refused.
     """
-    job = _Extraction(store, allow_escaping_links, progress or Quiet())
+    job = _Extraction(store, allow_escaping_links, select or _everything, progress or Quiet())
     target = os.fsencode(os.path.abspath(destination))
     parent, name = (target, b"") if entry.kind == Kind.DIRECTORY else os.path.split(target)
     try:
@@ -97,19 +99,24 @@ def _opened(path: bytes) -> Iterator[int]:
 
 
 class _Extraction:
-    def __init__(self, store: Store, allow_escaping_links: bool, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, allow_escaping_links: bool, select: Callable[[bytes, Entry], bool], progress: Progress
+    ) -> None:
         self._store = store
         self._allow = allow_escaping_links
+        self._select = select
         self._progress = progress
         self.done = Extracted()
 
     def count(self, top: Entry) -> None:
         """Tell the progress what is to come, and refuse escaping links before anything is written."""
-        files = 0
+        files = size = 0
         for path, entry in self._store.walk(top):
-            files += entry.kind == Kind.FILE
-            self._check_link(path, entry)
-        self._progress.total(files, top.size)
+            if self._select(path, entry):
+                files += entry.kind == Kind.FILE
+                size += entry.size if entry.kind != Kind.DIRECTORY else 0
+                self._check_link(path, entry)
+        self._progress.total(files, size)
 
     def single(self, entry: Entry) -> None:
         """Tell the progress that one entry is all there is."""
@@ -138,6 +145,8 @@ class _Extraction:
                     stack.pop()
                     if here != top:
                         os.close(here)
+                elif not self._select(path + child.name, child):
+                    continue
                 elif child.kind == Kind.DIRECTORY:
                     inner = _make_directory(here, child.name, path)
                     stack.append((inner, child, path + child.name + b"/", self._store.children(child)))
@@ -200,6 +209,10 @@ class _Extraction:
             os.fchmod(descriptor, entry.mode)
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
             return True
+
+
+def _everything(_path: bytes, _entry: Entry) -> bool:
+    return True
 
 
 def _make_directory(here: int, name: bytes, path: bytes) -> int:

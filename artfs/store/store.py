@@ -57,14 +57,22 @@ class Store:
         self.packs = PackReader(layout.packs, cache)
         self.pages = Pages(self.node)
         self.content = ContentReader(self.pages, self.locate, self.packs)
+        self._pid = os.getpid()
+        self._closed = False
 
     @property
     def path(self) -> Path:
         """The store's directory."""
         return self.layout.root
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is open, in the process that opened it."""
+        return not self._closed and self._pid == os.getpid()
+
     def close(self) -> None:
         """Close files and the index."""
+        self._closed = True
         self.packs.close()
         self.catalog.close()
 

@@ -1,0 +1,47 @@
+"""Which store the API works on: one open store per process and directory, shared by all that is made of it.
+
+The index of a store can be open once in a process. A child that was forked opens its own.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TypeAlias
+
+from artfs.api.location import default_store
+from artfs.store.store import Store, open_store
+
+__all__ = ["StoreLike", "shared_store"]
+
+StoreLike: TypeAlias = str | os.PathLike[str] | Store | None
+"""A store, its directory, or None for the default one."""
+
+_open: dict[tuple[int, str], Store] = {}
+_lock = threading.Lock()
+os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
+
+
+def shared_store(store: StoreLike = None, *, create: bool = True) -> Store:
+    """Open a store, or give the one that this process has open already.
+
+    Args:
+        store: The store or its directory; None: `default_store`.
+        create: Make a store there if there is none.
+
+    Raises:
+        StoreNotFoundError: There is none, and `create` is False.
+        StoreError: It cannot be used.
+    """
+    if isinstance(store, Store):
+        with _lock:
+            _open[os.getpid(), os.path.realpath(store.path)] = store
+        return store
+    path = default_store() if store is None else Path(store)
+    key = (os.getpid(), os.path.realpath(path))
+    with _lock:
+        found = _open.get(key)
+        if found is None or not found.usable:
+            found = _open[key] = open_store(path, create=create)
+        return found
