@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
@@ -9,9 +10,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmark.errors import SkippedError
+from benchmark.errors import BenchError, SkippedError
 
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def why_not_cold() -> str | None:
@@ -25,6 +27,19 @@ def drop_caches() -> None:
         raise SkippedError(reason)
     os.sync()
     _DROP_CACHES.write_text("3\n")
+
+
+def write_back(path: Path) -> None:
+    """Return when all that was written to the file system that holds `path` is on its disk, as `sync -f` does.
+
+    Of a FUSE mount the kernel hands its process what it still holds: nothing tells that process to sync.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        if _LIBC.syncfs(file):
+            raise BenchError(f"syncfs of {path}: {os.strerror(ctypes.get_errno())}")
+    finally:
+        os.close(file)
 
 
 def mounts() -> list[tuple[Path, str]]:

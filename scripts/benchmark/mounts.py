@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +65,21 @@ def artfs(programs: Programs, command: list[str], store: Path, point: Path, work
 
 
 def artfs_mounted(
-    programs: Programs, command: list[str], store: Path, point: Path, workers: int | None, group: Group | None = None
+    programs: Programs,
+    command: list[str],
+    store: Path,
+    point: Path,
+    workers: int | None,
+    group: Group | None = None,
+    drafts: Path | None = None,
 ) -> AbstractContextManager[None]:
-    """Mount a store with artfs."""
+    """Mount a store with artfs, and its drafts if there is a place for them."""
     number = [] if workers is None else ["--workers", str(workers)]
+    staging: list[str | Path] = [] if drafts is None else ["--staging", drafts]
+    points = [point] if drafts is None else [point, drafts]
     start: list[str | Path] = [*command, "--store", store]
-    return mounted(programs, [*start, "mount", point, *number], point, [*start, "umount", point], group)
+    mount = [*start, "mount", point, *staging, *number]
+    return mounted(programs, mount, point, [*start, "umount", *points], group, points)
 
 
 @contextlib.contextmanager
@@ -80,9 +89,21 @@ def mounted(
     point: Path,
     unmount: list[str | Path] | None = None,
     group: Group | None = None,
+    points: Sequence[Path] = (),
 ) -> Iterator[None]:
-    """Mount, wait until it answers, and unmount whatever happens; its daemon has ended when this returns."""
-    point.mkdir(exist_ok=True)
+    """Mount, wait until it answers, and unmount whatever happens; its daemon has ended when this returns.
+
+    Args:
+        programs: Runs all of these.
+        mount: What mounts; it ends when it has, and leaves a daemon behind.
+        point: Where it mounts.
+        unmount: What unmounts again.
+        group: The cgroup that the daemon is to live in.
+        points: All of its mount points, if there are more.
+    """
+    points = points or [point]
+    for each in points:
+        each.mkdir(exist_ok=True)
     try:
         programs.run(mount, group, patience=_PATIENCE_SECONDS)
         end = time.monotonic() + _PATIENCE_SECONDS
@@ -92,7 +113,8 @@ def mounted(
             time.sleep(0.002)
         yield
     except BaseException:
-        detach(point)
+        for each in points:
+            detach(each)
         programs.end_all()
         raise
     try:
@@ -100,8 +122,30 @@ def mounted(
         if not programs.wait_until_ended(_PATIENCE_SECONDS):
             raise BenchError(f"{mount[0]} unmounted {point} but was still running {_PATIENCE_SECONDS} s later")
     finally:
+        for each in points:
+            detach(each)
+        programs.end_all()
+
+
+@contextlib.contextmanager
+def served(programs: Programs, server: list[str | Path], point: Path) -> Iterator[None]:
+    """Run a program that serves a mount in the foreground, and unmount it; it has ended when this returns."""
+    point.mkdir(exist_ok=True)
+    running = programs.start(server)
+    try:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not os.path.ismount(point):
+            if running.poll() is not None or time.monotonic() > end:
+                raise BenchError(f"`{' '.join(map(str, server))}` mounted nothing")
+            time.sleep(0.002)
+        yield
+        programs.run(["fusermount3", "-u", point], patience=_PATIENCE_SECONDS)
+        if not programs.wait_until_ended(_PATIENCE_SECONDS):
+            raise BenchError(f"`{' '.join(map(str, server))}` was still running {_PATIENCE_SECONDS} s later")
+    finally:
         detach(point)
         programs.end_all()
+        running.wait()
 
 
 def detach(below: Path) -> None:

@@ -59,29 +59,16 @@ def _timed(step: Step) -> float:
     return time.monotonic() - start
 
 
-def _warmed(shop: Workshop, part: str) -> Path:
-    """Return a part of the data set, in the page cache."""
-    root = shop.data.root / part
-    buffer = [bytearray(1 << 20)]
-    for directory, _, files in os.walk(root):
-        for name in files:
-            file = os.open(Path(directory, name), os.O_RDONLY)
-            while os.readv(file, buffer):
-                pass
-            os.close(file)
-    return root
-
-
 def _put_native(shop: Workshop, part: str) -> float:
-    source, copy = _warmed(shop, part), shop.fresh("copy")
+    source, copy = shop.warmed(part), shop.fresh("copy")
     try:
         return _timed(lambda: shop.programs.run(["cp", "-r", source, copy]))
     finally:
-        remove(copy)
+        shop.discard(copy)
 
 
 def _put_artfs(shop: Workshop, part: str) -> float:
-    source, store = _warmed(shop, part), shop.fresh("put-artfs")
+    source, store = shop.warmed(part), shop.fresh("put-artfs")
     try:
         return _timed(_artfs_step(shop, store, source))
     finally:
@@ -89,7 +76,7 @@ def _put_artfs(shop: Workshop, part: str) -> float:
 
 
 def _put_borg(shop: Workshop) -> float:
-    source, store = _warmed(shop, "data"), shop.fresh("put-borg")
+    source, store = shop.warmed("data"), shop.fresh("put-borg")
     try:
         return _timed(_borg_step(shop, store, source))
     finally:
@@ -98,7 +85,7 @@ def _put_borg(shop: Workshop) -> float:
 
 
 def _put_restic(shop: Workshop) -> float:
-    source, store = _warmed(shop, "data"), shop.fresh("put-restic")
+    source, store = shop.warmed("data"), shop.fresh("put-restic")
     try:
         return _timed(_restic_step(shop, store, source))
     finally:
@@ -134,7 +121,7 @@ class _Again:
         self._step: Step | None = None
 
     def __call__(self) -> float:
-        source = _warmed(self._shop, "data")
+        source = self._shop.warmed("data")
         if self._step is None:
             step = self._make(self._shop, self._shop.fresh(f"again{self._make.__name__}"), source)
             step()

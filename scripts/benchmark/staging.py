@@ -3,236 +3,227 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
+import itertools
 import os
-import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
-from benchmark import mounts
-from benchmark.errors import BenchError, SkippedError
-from benchmark.rows import Comparison, Row
-from benchmark.workshop import Workshop
+from benchmark import machine, mounts
+from benchmark.example import Example
+from benchmark.rows import Comparison, Measure, Row
+from benchmark.workshop import Workshop, remove
 
 _NULL = Path(__file__).with_name("nullfs.py")
-_PATIENCE_SECONDS = 60
-_EDITED = "file_0000007.txt"
+_EDITED = "file_0001234.txt"
+_SETTLING_SECONDS = 2.0  # within which a daemon that is left alone does what it put off
 
 Target = Callable[[], AbstractContextManager[Path]]
-"""Gives an empty directory to copy into, ready when it is entered and gone afterwards."""
+"""Gives an empty directory to copy into; what is in it is gone afterwards."""
 
 
 def rows(shop: Workshop) -> list[Row]:
     """Return the rows about drafts."""
-    stage = _Staging(shop)
-    found = []
-    for part, title, unit, expected in (
-        ("big", "the big file", "MB/s", 0.5),
-        ("small", "the small files", "files/s", 0.35),
-    ):
-        source = partial(stage.source, part)
-        artfs = partial(stage.copy, part, stage.draft)
-        native = partial(stage.copy, part, stage.native)
-        null = partial(stage.copy, part, stage.null)
-        found += [
-            Row(
-                f"stage-{part}",
-                f"copy {title} into a draft, until all is on the disk",
-                unit,
-                {"artfs": artfs, stage.disk: native, "null mount": null},
-                (
-                    Comparison(against=stage.disk, at_least=expected),
-                    Comparison(against="null mount"),
-                    Comparison(subject="null mount", against=stage.disk),
-                ),
-            ),
-            Row(
-                f"stage-{part}-peer",
-                f"copy {title}, beside pyfuse3's passthrough example",
-                unit,
-                {"artfs": artfs, "passthrough": partial(stage.copy, part, stage.passthrough)},
-                (Comparison(against="passthrough"),),
-            ),
-            Row(
-                f"stage-{part}-commit",
-                f"the commit after copying {title}, in hundredths of the copy's time",
-                "%",
-                {"artfs": partial(stage.commit_share, source)},
-                (Comparison(below=10),),
-            ),
-        ]
-    limits = (("seconds", "stage-million", "s", 0.3), ("bytes", "stage-million-bytes", "kB", 1000))
-    return found + [
-        Row(
-            name,
-            f"stage, change one file of {shop.settings.sizes.crowd:,} and commit: {what}",
-            unit,
-            {"artfs": partial(stage.change_one, what)},
-            (Comparison(below=limit),),
-        )
-        for what, name, unit, limit in limits
+    targets = _Targets(shop)
+    big = _copying(shop, targets, "big", "the big file", 0.5)
+    small = _copying(shop, targets, "small", "the small files", 0.35)
+    change = f"open a draft of {shop.settings.sizes.crowd:,} files, change one, commit"
+    limits: list[tuple[str, str, str, Callable[[Workshop], float], float]] = [
+        ("stage-million", change, "s", _change_seconds, 0.3),
+        ("stage-million-bytes", "what that writes, commands and daemon together", "kB", _change_kilobytes, 1000),
+    ]
+    return [
+        *big,
+        *small,
+        *(
+            Row(name, title, unit, {"artfs": partial(measure, shop)}, (Comparison(below=limit),))
+            for name, title, unit, measure, limit in limits
+        ),
     ]
 
 
-class _Staging:
+# ------------------------------------------------------------------------------------------------------------ copying
+
+
+def _copying(shop: Workshop, targets: _Targets, part: str, title: str, expected: float) -> list[Row]:
+    """Return the rows about copying a part of the data set."""
+    native = machine.file_system(shop.work)
+    unit = "MB/s" if part == "big" else "files/s"
+
+    def speed(target: Target) -> Measure:
+        return lambda: _amount(shop, part) / _copy(shop, part, target)
+
+    artfs = speed(targets.draft)
+    steps = _CopyAndCommit(shop, part, targets.draft)
+    return [
+        Row(
+            f"stage-{part}",
+            f"copy {title} into a draft, until all is on the disk",
+            unit,
+            {"artfs": artfs, native: speed(targets.native), "null mount": speed(targets.null)},
+            (
+                Comparison(against=native, at_least=expected),
+                Comparison(against="null mount"),
+                Comparison("null mount", native),
+            ),
+        ),
+        Row(
+            f"stage-{part}-peer",
+            "the same beside pyfuse3's passthrough example",
+            unit,
+            {"artfs": artfs, "passthrough": speed(targets.passthrough)},
+            (Comparison(against="passthrough"),),
+        ),
+        Row(
+            f"stage-{part}-commit",
+            "the commit after that, as a share of the copy's time",
+            "s",
+            {"commit": partial(steps.seconds, "commit"), "copy": partial(steps.seconds, "copy")},
+            (Comparison("commit", "copy", below=0.1),),
+        ),
+    ]
+
+
+def _amount(shop: Workshop, part: str) -> float:
+    """Return how many megabytes or files a copy is."""
+    return shop.data.sizes.big / 1e6 if part == "big" else float(shop.data.sizes.files)
+
+
+def _copy(shop: Workshop, part: str, target: Target) -> float:
+    """Copy, and return the seconds until all is on the disk."""
+    source = _source(shop, part)
+    with target() as directory:
+        return _timed_copy(shop, source, directory)
+
+
+def _source(shop: Workshop, part: str) -> Path:
+    return shop.warmed("data/big.bin" if part == "big" else "data/small")
+
+
+def _timed_copy(shop: Workshop, source: Path, directory: Path) -> float:
+    """Copy with nothing else waiting to be written; what the kernel keeps for a FUSE mount goes to the disk too."""
+    os.sync()
+    start = time.monotonic()
+    shop.programs.run(["cp", "-r", source, directory])
+    machine.write_back(directory)
+    machine.write_back(shop.work)
+    return time.monotonic() - start
+
+
+class _CopyAndCommit:
+    """Copies into a draft and commits it, and gives out each of the two times once."""
+
+    def __init__(self, shop: Workshop, part: str, draft: Target) -> None:
+        self._shop = shop
+        self._part = part
+        self._draft = draft
+        self._measured: dict[str, float] = {}
+
+    def seconds(self, step: str) -> float:
+        """Return what `commit` or `copy` took, measured now unless the other was asked for just before."""
+        if step not in self._measured:
+            self._measured = self._measure()
+        return self._measured.pop(step)
+
+    def _measure(self) -> dict[str, float]:
+        source = _source(self._shop, self._part)
+        with self._draft() as directory:
+            copy = _timed_copy(self._shop, source, directory)
+            start = time.monotonic()
+            self._shop.programs.run([*self._shop.settings.artfs, "commit", directory])
+            return {"copy": copy, "commit": time.monotonic() - start}
+
+
+class _Targets:
+    """Where copies go."""
+
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
-        self._copies = 0
-
-    @property
-    def disk(self) -> str:
-        """What the native file system is called in the report."""
-        return "native"
-
-    def source(self, part: str) -> Path:
-        """The files to be copied."""
-        data = self._shop.data
-        return data.data / ("big.bin" if part == "big" else "small")
-
-    def copy(self, part: str, target: Target) -> float:
-        """Copy, and return how many files or megabytes a second that were, the sync of the disk included."""
-        source = self.source(part)
-        amount = _megabytes(source) if part == "big" else _files(source)
-        with target() as directory:
-            os.sync()
-            start = time.monotonic()
-            self._shop.programs.run(["cp", "-r", source, directory])
-            os.sync()
-            return amount / (time.monotonic() - start)
-
-    def commit_share(self, source: Callable[[], Path]) -> float:
-        """Copy into a draft, then commit; return the commit's time in hundredths of the copy's."""
-        path = source()
-        with self.draft() as directory:
-            os.sync()
-            start = time.monotonic()
-            self._shop.programs.run(["cp", "-r", path, directory])
-            os.sync()
-            copied = time.monotonic()
-            self._shop.programs.run([*self._shop.settings.artfs, "commit", directory])
-            return 100 * (time.monotonic() - copied) / (copied - start)
+        self._example = Example(shop)
+        self._numbers = itertools.count()
 
     @contextlib.contextmanager
     def native(self) -> Iterator[Path]:
-        """A directory on the disk. It stays till the end: ext4 is slow to make files where many were just removed."""
-        self._copies += 1
-        directory = self._shop.fresh(f"copy-{self._copies}")
+        """Give a directory on the disk."""
+        directory = self._shop.fresh(f"native-{next(self._numbers)}")
         directory.mkdir()
-        yield directory
+        try:
+            yield directory
+        finally:
+            self._shop.discard(directory)
 
     @contextlib.contextmanager
     def draft(self) -> Iterator[Path]:
-        """A new draft in a new store."""
-        self._copies += 1
-        store = self._shop.fresh(f"staged-{self._copies}")
-        with self._mounted(store) as stage:
-            directory = stage / "data"
-            directory.mkdir()
-            yield directory
-
-    @contextlib.contextmanager
-    def _mounted(self, store: Path) -> Iterator[Path]:
-        shop, stage = self._shop, self._shop.work / "stage"
-        stage.mkdir(exist_ok=True)
-        start: list[str | Path] = [*shop.settings.artfs, "--store", store]
-        if not store.exists():
-            shop.programs.run([*start, "init"])
-        mount = [*start, "mount", shop.point, "--staging", stage]
-        with mounts.mounted(shop.programs, mount, shop.point, [*start, "umount", shop.point, stage]):
-            yield stage
+        """Give a new draft in a new store."""
+        store = self._shop.fresh("staged")
+        self._shop.programs.run([*self._shop.settings.artfs, "init", store])
+        try:
+            with _drafts_mounted(self._shop, store):
+                directory = self._shop.drafts / "data"
+                directory.mkdir()
+                yield directory
+        finally:
+            remove(store)
 
     @contextlib.contextmanager
     def null(self) -> Iterator[Path]:
-        """A mount that discards all."""
-        with self._served([sys.executable, str(_NULL)], "--writeback") as point:
-            yield point
+        """Give a mount that discards what is written."""
+        with mounts.served(self._shop.programs, [sys.executable, _NULL, self._shop.point], self._shop.point):
+            yield self._shop.point
 
     @contextlib.contextmanager
     def passthrough(self) -> Iterator[Path]:
-        """pyfuse3's example, over a directory on the disk."""
-        self._copies += 1
-        mirrored = self._shop.fresh(f"mirrored-{self._copies}")
+        """Give a directory on the disk by way of pyfuse3's example, as it comes."""
+        program = self._example.program
+        mirrored = self._shop.fresh(f"mirrored-{next(self._numbers)}")
         mirrored.mkdir()
-        with self._served([sys.executable, str(self._example), str(mirrored)]) as point:
-            yield point
-
-    @contextlib.contextmanager
-    def _served(self, command: list[str], *more: str) -> Iterator[Path]:
-        """Run a file system in the foreground, given its mountpoint, and unmount it."""
-        point = self._shop.work / "null"
-        point.mkdir(exist_ok=True)
-        server = subprocess.Popen([*command, str(point), *more], stderr=subprocess.DEVNULL)
+        server: list[str | Path] = [sys.executable, program, mirrored, self._shop.point]
         try:
-            end = time.monotonic() + _PATIENCE_SECONDS
-            while not os.path.ismount(point):
-                if server.poll() is not None or time.monotonic() > end:
-                    raise BenchError(f"{command[-1]} mounted nothing")
-                time.sleep(0.002)
-            yield point
+            with mounts.served(self._shop.programs, server, self._shop.point):
+                yield self._shop.point
         finally:
-            mounts.detach(point)
-            server.terminate()
-            server.wait(_PATIENCE_SECONDS)
-
-    @cached_property
-    def _example(self) -> Path:
-        """The passthrough example of the installed pyfuse3, from its source distribution."""
-        version = importlib.metadata.version("pyfuse3")
-        place = self._shop.fresh("pyfuse3")
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "-q",
-            "--no-deps",
-            "--no-binary",
-            "pyfuse3",
-            "-d",
-            str(place),
-        ]
-        done = subprocess.run([*command, f"pyfuse3=={version}"], capture_output=True, check=False, timeout=300)
-        found = next(place.glob("*.tar.gz"), None)
-        if done.returncode or found is None:
-            raise SkippedError(f"pyfuse3 {version} cannot be downloaded as source, which has the example")
-        with tarfile.open(found) as archive:
-            archive.extractall(place, filter="data")
-        example = next(place.glob("*/examples/passthroughfs.py"), None)
-        if example is None:
-            raise SkippedError(f"the source of pyfuse3 {version} has no passthrough example")
-        return example
-
-    def change_one(self, what: str) -> float:
-        """Open a draft of the crowd, change one file, commit; return the time, or what all processes wrote."""
-        shop, store = self._shop, self._shop.crowd
-        with self._mounted(store) as stage:
-            before = self._written()
-            start = time.monotonic()
-            shop.artfs(store, "stage", "crowd", "--from", "v1")
-            (stage / "crowd" / _EDITED).write_bytes(b"changed %d\n" % time.time_ns())
-            shop.programs.run([*shop.settings.artfs, "commit", stage / "crowd"])
-            seconds = time.monotonic() - start
-            written = self._written() - before
-            shop.artfs(store, "discard", str(stage / "crowd"))
-        return seconds if what == "seconds" else written / 1000
-
-    def _written(self) -> int:
-        """Bytes that the daemons handed to write calls so far."""
-        total = 0
-        for process in self._shop.programs.running():
-            fields = dict(line.split(": ") for line in Path(f"/proc/{process}/io").read_text().splitlines())
-            total += int(fields["wchar"])
-        return total
+            self._shop.discard(mirrored)
 
 
-def _files(root: Path) -> int:
-    return sum(len(files) for _directory, _directories, files in os.walk(root))
+def _drafts_mounted(shop: Workshop, store: Path) -> AbstractContextManager[None]:
+    settings = shop.settings
+    return mounts.artfs_mounted(shop.programs, settings.artfs, store, shop.point, settings.workers, drafts=shop.drafts)
 
 
-def _megabytes(path: Path) -> float:
-    return path.stat().st_size / 1e6
+# ----------------------------------------------------------------------------------------------------------- changing
+
+
+def _change_seconds(shop: Workshop) -> float:
+    with _drafts_mounted(shop, shop.crowd):
+        start = time.monotonic()
+        _change(shop)
+        seconds = time.monotonic() - start
+        _close(shop)
+    return seconds
+
+
+def _change_kilobytes(shop: Workshop) -> float:
+    """Return what every process handed to write calls, the daemon's checkpoint afterwards included."""
+    with _drafts_mounted(shop, shop.crowd):
+        before = shop.programs.written()
+        _change(shop)
+        time.sleep(_SETTLING_SECONDS)
+        written = shop.programs.written() - before
+        _close(shop)
+    return written / 1000
+
+
+def _change(shop: Workshop) -> None:
+    """Open a draft of the latest version, write 16 bytes in the middle of one of its files, commit."""
+    shop.artfs(shop.crowd, "stage", "crowd")
+    with (shop.drafts / "crowd" / _EDITED).open("r+b") as file:
+        file.seek(512)
+        file.write(b"%016d" % (time.time_ns() % 10**16))
+    shop.artfs(shop.crowd, "commit", shop.drafts / "crowd")
+
+
+def _close(shop: Workshop) -> None:
+    shop.artfs(shop.crowd, "discard", shop.drafts / "crowd")

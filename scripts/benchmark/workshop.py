@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,8 @@ class Workshop:
         self.settings = settings
         self.programs = Programs(work / "home")
         self.point = work / "mount"
+        self.drafts = work / "drafts"
+        self._husks = 0
 
     @cached_property
     def data(self) -> DataSet:
@@ -75,6 +78,17 @@ class Workshop:
         os.sync()
         return image
 
+    def warmed(self, part: str) -> Path:
+        """Return the path of a part of the data set, `data` or `table` or one below, which is in the page cache now."""
+        part_path = self.data.root / part
+        buffer = [bytearray(1 << 20)]
+        for path in _files(part_path):
+            file = os.open(path, os.O_RDONLY)
+            while os.readv(file, buffer):
+                pass
+            os.close(file)
+        return part_path
+
     def artfs(self, store: Path, *arguments: str | Path) -> str:
         """Run one artfs command on a store and return what it prints."""
         return self.programs.run([*self.settings.artfs, "--store", store, *arguments])
@@ -85,11 +99,36 @@ class Workshop:
         remove(path)
         return path
 
+    def discard(self, path: Path) -> None:
+        """Empty all files of a tree and take it out of the way: its room is free, its inodes go at the end of the run.
+
+        For minutes after many files were removed, ext4 is several times slower at making others, since it looks at each
+        inode that was in use lately (`recently_deleted` in its ialloc.c): whoever is measured next would pay for that.
+        """
+        if not path.exists():
+            return
+        for file in _files(path):
+            os.truncate(file, 0)
+        husks = self.work / "husks"
+        husks.mkdir(exist_ok=True)
+        path.rename(husks / str(self._husks))
+        self._husks += 1
+        os.sync()
+
     def clean(self) -> None:
         """End every process, take away every mount, delete every file."""
         detach(self.work)
         self.programs.end_all()
         remove(self.work)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """Yield the files of a tree, or the one that the path leads to."""
+    if not path.is_dir():
+        yield path
+    for directory, _, names in os.walk(path):
+        for name in names:
+            yield Path(directory, name)
 
 
 def remove(path: Path) -> None:
