@@ -22,7 +22,7 @@ import lmdb
 
 from artfs.catalog.datafile import check_data_file, sized_commit
 from artfs.catalog.faults import damaged_index, translate
-from artfs.catalog.forking import tell_processes_apart
+from artfs.catalog.forking import leave_to_parent, tell_processes_apart
 from artfs.errors import ArtfsError, ReadOnlyStoreError, StorageError, StoreError
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Environment:
                 mode=0o600,
                 create=False,
             )
+            leave_to_parent(environment)
             if len(descriptors) == 1:
                 descriptors.append(os.open(index / "data.mdb", os.O_RDWR | os.O_CLOEXEC))
             environment.reader_check()

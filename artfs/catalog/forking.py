@@ -12,10 +12,36 @@ import os
 from collections.abc import Callable
 from importlib import import_module
 from typing import TypeAlias
+from weakref import WeakSet
 
-__all__ = ["tell_processes_apart"]
+__all__ = ["leave_to_parent", "tell_processes_apart"]
 
 Keys: TypeAlias = Callable[[object, object], tuple[tuple[object, ...], ...]]
+
+
+_open: WeakSet[object] = WeakSet()
+
+
+def leave_to_parent(environment: object) -> None:
+    """See to it that a forked child never closes this environment, not even when its interpreter ends.
+
+    Args:
+        environment: What py-lmdb opened in this process.
+    """
+    _open.add(environment)
+
+
+def _keep_inherited() -> None:
+    """In the child: hold a reference that nobody gives back to whatever the parent has open."""
+    inherited = list(_open)
+    if inherited:
+        ctypes = import_module("ctypes")
+        for environment in inherited:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(environment))
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_keep_inherited)
 
 
 def tell_processes_apart() -> None:

@@ -106,6 +106,25 @@ def _use_inherited(catalog: Catalog, place: CatalogPlace) -> int:
         return 99
 
 
+_FORKS_AND_ENDS = """
+import os, sys
+from pathlib import Path
+from tests.support.catalogs import CatalogPlace, log
+catalog = CatalogPlace(Path(sys.argv[1])).open()
+log(catalog)
+if not os.fork():
+    sys.exit()
+status = os.wait()[1]
+print(status, log(catalog).version.name)
+"""
+
+
+def test_a_child_whose_interpreter_ends_takes_nothing_from_its_parent(place: CatalogPlace) -> None:
+    command = [sys.executable, "-c", _FORKS_AND_ENDS, str(place.root)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.stdout.split() == ["0", "v1"], ended
+
+
 def test_a_finished_reader_holds_no_page_back(place: CatalogPlace) -> None:
     with place.open() as catalog:
         log(catalog, description="x" * 50_000)
