@@ -94,9 +94,19 @@ def _walk(
 
 
 def has_moved_directory(draft: DraftTree) -> bool:
-    """Whether a directory that was there at the last commit may have another path since."""
+    """Whether a directory that was there at the last commit, ignored or not, may have another path since."""
+    names: set[tuple[int, bytes]] = set()
     for key, _nothing in draft.rows.items(b"Z", number(draft.state.committed + 1)):
-        ino = draft.find(int.from_bytes(key[8:16]), key[16:])
-        if ino and draft.is_directory(ino) and draft.inode(ino).committed is not None:
-            return True
+        names.add((int.from_bytes(key[8:16]), key[16:]))
+    for directory, name in names:
+        try:
+            ino = draft.find(directory, name)
+        except OSError:  # the directory was removed
+            continue
+        if ino and draft.is_directory(ino):
+            if draft.inode(ino).committed is not None:
+                return True
+            # No version has it: it is new, or it was ignored. All that is in a new one is new.
+            if any((ino, below) not in names for below, _ino in draft.names_in(ino)):
+                return True
     return False
