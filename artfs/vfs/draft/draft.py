@@ -479,6 +479,7 @@ class Draft:
         row = batch.inode(ino)
         if stat.S_ISREG(row.mode):
             self._contents.empty(batch, ino)
+            self._backlog.gone(ino)
         if ino < BASE:
             batch.drop_inode(ino)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +60,14 @@ def test_a_removed_directory_does_not_matter_to_ignored_paths(store: Store, stor
     make(draft, "a", b"a")
     commit(draft, storer)
     assert files_of(store, "base") == [b".artfsignore", b"a"]
+
+
+def test_a_temporary_file_that_was_large_leaves_nothing_to_store(draft: Draft) -> None:
+    ino = draft.make(BASE, b"t", stat.S_IFREG | 0o600, 0, 0).ino
+    draft.opened(ino, writing=True)
+    draft.unlink(BASE, b"t")
+    for at in range(0, 33 << 20, 1 << 20):
+        draft.write(ino, at, bytes(1 << 20))
+    draft.closed(ino, writing=True)
+    assert not draft.has_backlog()
+    assert draft.jobs() == []
