@@ -14,12 +14,21 @@ from artfs.errors import ArtfsError
 
 if TYPE_CHECKING:
     from artfs.api.artifact import Artifact
+    from artfs.api.init import init
+    from artfs.api.public import Api
+    from artfs.api.run import Run
     from artfs.store.store import open_store
 
 __version__ = "0.1.0"
-__all__ = ["ArtfsError", "Artifact", "__version__", "errors", "open_store"]
+__all__ = ["Api", "ArtfsError", "Artifact", "Run", "__version__", "errors", "init", "open_store"]
 
-_HOMES = {"Artifact": "artfs.api.artifact", "open_store": "artfs.store.store"}
+_HOMES = {
+    "Api": "artfs.api.public",
+    "Artifact": "artfs.api.artifact",
+    "Run": "artfs.api.run",
+    "init": "artfs.api.init",
+    "open_store": "artfs.store.store",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,259 @@
+"""Runs: what reads and logs artifacts, and keeps note of both."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from artfs.api.artifact import Artifact
+from artfs.api.logging import log
+from artfs.api.stores import shared_store
+from artfs.api.values import Values
+from artfs.catalog import Actor, EdgeKind, current_actor
+from artfs.catalog import Run as Row
+from artfs.errors import ArtfsError, InvalidInputError, TypeMismatchError
+from artfs.format.runs import RunFields
+from artfs.names import DEFAULT_TYPE, parse_ref
+from artfs.store.store import Store
+
+__all__ = ["Run"]
+
+
+class Run:
+    """A run. `artfs.init` starts one, `Api().run` finds one.
+
+    As a context manager it is finished at the end of the block, and marked as failed if that ends in an exception.
+
+    Args:
+        store: Where it is noted.
+        row: What the catalog has of it.
+
+    Attributes:
+        name: What people call it. A change is kept by `update`, and whenever an artifact is logged or the run ends.
+        config: What it was started with; a dictionary to change in place, kept like `name`.
+        summary: What came out; likewise.
+    """
+
+    def __init__(self, store: Store, row: Row) -> None:
+        self._place = shared_store(store).path
+        self._row = row
+        self._pid = os.getpid()
+        self.name = row.fields.name
+        self.config = Values(row.fields.config)
+        self.summary = Values(row.fields.summary)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} {self.name!r} ({self.state})>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        well = error is None or (isinstance(error, SystemExit) and not error.code)
+        self.finish(exit_code=0 if well else 1)
+
+    @property
+    def id(self) -> str:
+        """8 characters a-z and 0-9, by which `artfs.init(id=...)` goes on with it."""
+        return self._row.id
+
+    @property
+    def job_type(self) -> str:
+        """What kind of work it does."""
+        return self._row.fields.job_type
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished` or `failed`."""
+        with self._store.catalog.view() as view:
+            return view.known_run(self.id).state
+
+    @property
+    def created_at(self) -> str:
+        """When it was first started: UTC, in ISO 8601."""
+        return datetime.fromtimestamp(self._row.started_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+
+    @property
+    def user(self) -> str:
+        """Who started it."""
+        return self._row.user
+
+    @property
+    def host(self) -> str:
+        """On which machine."""
+        return self._row.host
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line."""
+        return self._row.command
+
+    @property
+    def commit(self) -> str | None:
+        """The git commit that was checked out where it was started; None if there was none."""
+        return self._row.git
+
+    def use_artifact(
+        self,
+        artifact_or_ref: Artifact | str,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Use a version as an input.
+
+        Args:
+            artifact_or_ref: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. A draft is logged, as by `save`.
+            type: The type that it must have; None: any.
+            aliases: To be given to a draft that is logged.
+
+        Returns:
+            The version, as an artifact.
+
+        Raises:
+            NotFoundError: There is none.
+            TypeMismatchError: It is of another type.
+        """
+        store = self._store
+        if isinstance(artifact_or_ref, Artifact) and artifact_or_ref.is_draft():
+            log(store, artifact_or_ref, aliases=aliases)
+        if isinstance(artifact_or_ref, Artifact) and artifact_or_ref.store.path != store.path:
+            raise InvalidInputError(f"{artifact_or_ref.name} is in another store than the run: log it in {store.path}")
+        ref = parse_ref(artifact_or_ref.name if isinstance(artifact_or_ref, Artifact) else artifact_or_ref)
+        if type is not None:
+            with store.catalog.view() as view:
+                artifact = view.artifact(view.resolve(ref).artifact)
+            if artifact is not None and artifact.type != type:
+                raise TypeMismatchError(f"artifact {ref.name} has type {artifact.type}, not {type}: ask for that one")
+        version = store.catalog.use_version(self.id, ref, self._actor())
+        return artifact_or_ref if isinstance(artifact_or_ref, Artifact) else Artifact.of_version(store, version)
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        if_changed: bool = False,
+    ) -> Artifact:
+        """Log an artifact as an output: it becomes the next version of its name, and `latest` moves to it.
+
+        Args:
+            artifact_or_path: A draft; or a file or a directory, of which one is made.
+            name: What the artifact of a path is called; None: `run-<id>-<basename>`.
+            type: Its type; None: as an artifact of that name has it, else `dataset`.
+            aliases: Names for this version besides `latest`.
+            tags: Labels of the version, besides those that a draft has.
+            if_changed: Give the latest version back when its contents are the same, instead of making another.
+
+        Returns:
+            The artifact, which is logged now.
+
+        Raises:
+            InvalidInputError: A name, alias or tag is not allowed.
+            SourceError: A file cannot be read, or changed while it was.
+            TypeMismatchError: The artifact has another type.
+            StorageError: The store cannot be written; nothing was logged.
+        """
+        artifact = self._artifact(artifact_or_path, name, type)
+        self.update()
+        log(self._store, artifact, run=self.id, aliases=aliases, tags=tags, if_changed=if_changed)
+        return artifact
+
+    def logged_artifacts(self) -> list[Artifact]:
+        """The versions that it logged, in the order of time; deleted ones left out."""
+        return self._artifacts(EdgeKind.LOGGED)
+
+    def used_artifacts(self) -> list[Artifact]:
+        """The versions that it used, in the order of time; deleted ones left out."""
+        return self._artifacts(EdgeKind.USED)
+
+    def update(self) -> None:
+        """Keep what was changed of name, config and summary.
+
+        Raises:
+            TypeError: A value is of a type that JSON cannot express.
+            InvalidInputError: A value is not allowed.
+        """
+        if self.name != self._row.fields.name or self.config.changed or self.summary.changed:
+            self._load(self._store.catalog.edit_run(self.id, self._edited, self._actor()))
+
+    def finish(self, exit_code: int | None = None) -> None:
+        """End the run; harmless when it has ended.
+
+        Args:
+            exit_code: Anything but 0 or None marks it as failed.
+        """
+        atexit.unregister(self.finish_at_exit)
+        try:
+            self.update()
+        finally:
+            self._load(self._store.catalog.finish_run(self.id, "failed" if exit_code else "finished", self._actor()))
+
+    def finish_at_exit(self) -> None:
+        """End the run as its process ends; not in a child that was forked."""
+        if os.getpid() == self._pid:
+            failed = getattr(sys, "last_value", None) is not None and not hasattr(sys, "ps1")
+            with suppress(ArtfsError, TypeError):
+                self.finish(exit_code=1 if failed else 0)
+
+    @property
+    def _store(self) -> Store:
+        return shared_store(self._place, create=False)
+
+    def _actor(self) -> Actor:
+        return current_actor(self.id)
+
+    def _edited(self, fields: RunFields) -> RunFields:
+        """What is stored, with what was changed here."""
+        renamed = self.name != self._row.fields.name
+        return RunFields(
+            self.name if renamed else fields.name,
+            fields.job_type,
+            self.config.over(fields.config),
+            self.summary.over(fields.summary),
+        )
+
+    def _load(self, row: Row) -> None:
+        self._row = row
+        self.name = row.fields.name
+        self.config.reload(row.fields.config)
+        self.summary.reload(row.fields.summary)
+
+    def _artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None,
+        type_: str | None,
+    ) -> Artifact:
+        if isinstance(artifact_or_path, Artifact):
+            return artifact_or_path
+        path = os.fspath(artifact_or_path)
+        if name is None:
+            base = os.path.basename(path.rstrip("/")) or os.path.basename(os.path.abspath(path))
+            name = re.sub(r"[^A-Za-z0-9_.-]", "_", f"run-{self.id}-{base}")[:128]
+        with self._store.catalog.view() as view:
+            there = view.artifact_by_name(name)
+        artifact = Artifact(name, type_ or (DEFAULT_TYPE if there is None else there.type), store=self._store)
+        if os.path.isdir(path):
+            artifact.add_dir(path)
+        else:
+            artifact.add_file(path)
+        return artifact
+
+    def _artifacts(self, kind: EdgeKind) -> list[Artifact]:
+        store = self._store
+        with store.catalog.view() as view:
+            edges = view.edges_of_run(self.id, kind)
+            versions = [view.version(edge.artifact, edge.index) for edge in edges]
+        return [Artifact.of_version(store, version) for version in versions if version is not None]
