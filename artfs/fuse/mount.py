@@ -20,6 +20,7 @@ from artfs.fuse.options import MountOptions
 __all__ = ["mount", "mount_staging", "unmount"]
 
 _GONE_SECONDS: Final = 10.0
+_COMMITTED_SECONDS: Final = 3600.0
 
 
 def mount(
@@ -122,7 +123,7 @@ def _serve(
 
 
 def unmount(mountpoint: str | os.PathLike[str], *, lazy: bool = False) -> None:
-    """Unmount a store; return when the processes that served it are gone.
+    """Unmount a store or its drafts; return when the processes that served them are gone, their last commit made.
 
     Args:
         mountpoint: Where it is mounted.
@@ -161,7 +162,8 @@ def _open_lock(mount: MountInfo) -> int | None:
 
 def _wait_for(lock: int, mount: MountInfo) -> None:
     """Wait until the lock is let go of: until the daemon has ended, which it does after all its workers."""
-    deadline = time.monotonic() + _GONE_SECONDS
+    # A commit that has begun is seen through: whoever unmounts drafts wants to find the version.
+    deadline = time.monotonic() + (_COMMITTED_SECONDS if mount.staging else _GONE_SECONDS)
     while True:
         try:
             fcntl.lockf(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

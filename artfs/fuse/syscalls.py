@@ -77,7 +77,8 @@ def drop_resource_privilege() -> None:
     """Give up CAP_SYS_RESOURCE, the right to exceed resource limits; nothing happens where it is not held.
 
     libfuse uses it to make a pipe larger than /proc/sys/fs/pipe-max-size, and then receives each request through that
-    pipe: two system calls instead of one, which helps writers of large data and only costs readers (5 to 10 %).
+    pipe: two system calls instead of one, which helps writers of large data, as in a staging mount, and only costs
+    readers (5 to 10 %).
     """
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then the same for capabilities from 32 on

@@ -199,6 +199,17 @@ def test_a_draft_that_was_closed_is_gone_for_those_who_are_in_it(staged: StagedS
     assert [path.name for path in (staged.store / "drafts").glob("[0-9]*")] == ["2.animals"]
 
 
+def test_a_draft_that_was_discarded_is_gone_at_once(staged: StagedStore) -> None:
+    for number in range(30):
+        draft = staged.stage("animals")
+        (draft / f"{number}").touch()
+        assert os.listdir(draft) == [f"{number}"]
+        staged.write("discard", {"name": "animals", "force": True})
+        assert not os.path.lexists(draft)
+        draft.mkdir()
+        draft.rmdir()
+
+
 def test_the_mount_is_told_apart_and_leaves_nothing(staged: StagedStore, draft: Path, tmp_path: Path) -> None:
     assert staged.info.staging
     (draft / "a").write_text("a")

@@ -18,6 +18,7 @@ import msgspec
 from artfs.errors import ArtfsError, ConflictError, InvalidInputError
 from artfs.fuse.staging.commits import Commits, Pending
 from artfs.fuse.staging.drafts import Drafts, OpenDraft
+from artfs.fuse.staging.forgetting import forget_draft
 from artfs.fuse.staging.numbers import (
     CONTROL,
     CONTROL_NAMES,
@@ -194,6 +195,7 @@ class ControlFiles:
                 if found is not None and self._commits.is_busy(found):
                     raise ConflictError(f"{discard.name} is being committed: wait until that is done")
                 self._drafts.discard(discard)
+                forget_draft(discard.name)
                 self._replies[name] = Reply(token, discard.name)
         except (ArtfsError, OSError) as error:
             self._replies[name] = failed(token, error)

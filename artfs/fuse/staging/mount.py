@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
-from artfs.fuse import syscalls
+from artfs.errors import ConflictError
 from artfs.fuse.crew import Crew
 from artfs.fuse.device import clone_into, send_again
-from artfs.fuse.mountinfo import MountInfo
+from artfs.fuse.mountinfo import MountInfo, mounts
 from artfs.fuse.options import MountOptions
 from artfs.fuse.report import encode_error
 from artfs.fuse.serve import Service, serve
@@ -23,12 +26,13 @@ from artfs.fuse.staging.server import Mount, run_server
 from artfs.fuse.staging.storing import run_storer
 from artfs.fuse.states import States
 from artfs.fuse.worker import CANNOT_START
-from artfs.store.layout import read_layout
+from artfs.store.layout import Layout, read_layout
 from artfs.vfs.draft.home import DraftsHome
 
 __all__ = ["serve_drafts"]
 
 _SERVER, _STORER = range(2)
+_DYING_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +85,6 @@ class _Stage:
                 clone_into(post.session)
             elif post.again and not first:
                 send_again(post.session)
-            syscalls.drop_resource_privilege()
 
         server, _storer = self._channel
         mount = Mount(post.session, self._handlers, state, self._open_files, first=first, begin=begin)
@@ -115,5 +118,23 @@ def serve_drafts(
     """
     layout = read_layout(Path(store))
     service = Service(layout.root, mountpoint, _Stage(layout.root, options), options, writable=True, verbose=verbose)
-    with DraftsHome(layout.drafts).lock():
+    with _locked(layout):
         serve(service, on_ready)
+
+
+@contextmanager
+def _locked(layout: Layout) -> Iterator[None]:
+    """Hold the drafts; those who held them and were killed may take a moment to be gone."""
+    deadline = time.monotonic() + _DYING_SECONDS
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(DraftsHome(layout.drafts).lock())
+            except ConflictError:
+                alive = any(mount.staging and mount.store == layout.root and mount.pid for mount in mounts())
+                if alive or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                break
+        yield

@@ -2,7 +2,8 @@
 
 One request at a time, so the objects that answers are given in are made once. Inside a draft nothing changes but by
 these requests, so the kernel may believe what it is told for as long as it likes. The root changes by what is written
-to control files, and control files change by themselves: both are asked for each time.
+to control files too: it is believed for a moment, and the kernel is told of a name that goes. Control files change by
+themselves, and are asked for each time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyfuse3
 from pyfuse3 import EntryAttributes, FileInfo, FUSEError, ReaddirToken, RequestContext, SetattrFields, StatvfsData
 
 from artfs.format.digest import Data
-from artfs.fuse.operations import LASTING_SECONDS
+from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS
 from artfs.fuse.staging.commits import Commits, Pending
 from artfs.fuse.staging.control import Asker, ControlFiles
 from artfs.fuse.staging.drafts import Drafts, OpenDraft
@@ -34,9 +35,10 @@ _NAME_MAX: Final = 255
 _PERMISSIONS: Final = 0o7777
 
 
-def _answer(seconds: float) -> EntryAttributes:
+def _answer(attributes: float, name: float) -> EntryAttributes:
+    """An answer in which attributes and name are believed for so many seconds."""
     entry = EntryAttributes()
-    entry.attr_timeout = entry.entry_timeout = seconds
+    entry.attr_timeout, entry.entry_timeout = attributes, name
     return entry
 
 
@@ -71,9 +73,11 @@ class StagingTranslation:
         self._commits = commits
         self._control = control
         self._top = Top(drafts, commits, control, owner)
-        self._lasting = _answer(LASTING_SECONDS)
-        self._passing = _answer(0.0)
-        self._absent = _answer(LASTING_SECONDS)
+        self._lasting = _answer(LASTING_SECONDS, LASTING_SECONDS)
+        self._absent = _answer(LASTING_SECONDS, LASTING_SECONDS)
+        self._root = _answer(VOLATILE_SECONDS, VOLATILE_SECONDS)
+        self._drafts_own = _answer(LASTING_SECONDS, VOLATILE_SECONDS)
+        self._passing = _answer(0.0, 0.0)
         self._file = FileInfo(keep_cache=True)
         self._control_file = FileInfo(direct_io=True, keep_cache=False)
 
@@ -101,6 +105,12 @@ class StagingTranslation:
             raise FUSEError(errno.EPERM)
         return number, local, self._drafts.by_number(number)
 
+    def _beside(self, number: int, attributes: Attributes) -> EntryAttributes:
+        """Answer with something that is in no draft, or is one."""
+        if attributes.ino == BASE:
+            return _fill(self._drafts_own, number, attributes)
+        return _fill(self._root if not number and attributes.ino == ROOT else self._passing, number, attributes)
+
     def _made(self, number: int, draft: Draft, attributes: Attributes) -> EntryAttributes:
         """Answer with an entry, which the kernel will have to forget."""
         draft.remember(attributes.ino)
@@ -112,7 +122,7 @@ class StagingTranslation:
         """Find a name in a directory."""
         number, local = split(parent)
         if not number or is_control(local) or (local == BASE and name == RESERVED_NAME):
-            return _fill(self._passing, *self._top.lookup(parent, name))
+            return self._beside(*self._top.lookup(parent, name))
         draft = self._drafts.by_number(number).draft
         attributes = draft.lookup(local, name)
         return self._absent if attributes is None else self._made(number, draft, attributes)
@@ -121,7 +131,7 @@ class StagingTranslation:
         """Tell the attributes of an inode."""
         number, local = split(ino)
         if not number or is_control(local):
-            return _fill(self._passing, number, self._top.attributes(ino))
+            return self._beside(number, self._top.attributes(ino))
         return _fill(self._lasting, number, self._drafts.by_number(number).draft.attributes(local))
 
     def readlink(self, ino: int, _context: RequestContext) -> bytes:
@@ -131,6 +141,9 @@ class StagingTranslation:
 
     def opendir(self, ino: int, _context: RequestContext) -> int:
         """Open a directory: its handle is the inode number."""
+        number, local = split(ino)
+        if local == BASE:
+            self._drafts.by_number(number)
         return ino
 
     def releasedir(self, _handle: int) -> None:
@@ -145,7 +158,7 @@ class StagingTranslation:
         number, local = split(ino)
         if not number or is_control(local):
             for name, node, following in self._top.entries(ino, start):
-                if not reply(token, name, _fill(self._passing, *node), following + _DOTS):
+                if not reply(token, name, self._beside(*node), following + _DOTS):
                     return
             return
         draft = self._drafts.by_number(number).draft
@@ -185,7 +198,7 @@ class StagingTranslation:
         """Make a directory; in the mount's root, open a draft."""
         mode &= ~context.umask & _PERMISSIONS
         if parent == ROOT:
-            return _fill(self._passing, *self._top.make_draft(name, mode, (context.uid, context.gid)))
+            return self._beside(*self._top.make_draft(name, mode, (context.uid, context.gid)))
         return self._make(parent, name, stat.S_IFDIR | mode, context)
 
     def _make(
