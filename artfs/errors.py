@@ -8,7 +8,9 @@
     │   └── VersionInUseError                the version bears aliases
     ├── SourceError                 exit 5   mend what is being stored, then repeat
     │   ├── SourceChangedError               a file changed while it was read
-    │   └── UnsupportedFileError             a socket, FIFO or device cannot be stored
+    │   ├── UnsupportedFileError             a socket, FIFO or device cannot be stored
+    │   ├── ReferenceGoneError               what a reference is to is gone (also a FileNotFoundError)
+    │   └── ReferenceChangedError            what a reference is to is no longer what was logged
     ├── StoreError                  exit 6   the store cannot be used like this
     │   ├── StoreNotFoundError               the directory holds no store
     │   ├── StoreFormatError                 the store is of a format this artfs does not know
@@ -44,6 +46,8 @@ __all__ = [
     "NotFoundError",
     "OutcomeUnknownError",
     "ReadOnlyStoreError",
+    "ReferenceChangedError",
+    "ReferenceGoneError",
     "SourceChangedError",
     "SourceError",
     "StorageError",
@@ -101,6 +105,14 @@ class SourceChangedError(SourceError):
 
 class UnsupportedFileError(SourceError):
     """A socket, FIFO or device: artifacts hold files, directories, symlinks and references."""
+
+
+class ReferenceGoneError(SourceError, FileNotFoundError):
+    """What a reference is to does not exist any more."""
+
+
+class ReferenceChangedError(SourceError):
+    """What a reference is to has other contents than when it was logged."""
 
 
 class StoreError(ArtfsError):

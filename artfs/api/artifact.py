@@ -17,6 +17,7 @@ from artfs.api.guard import draft_only, logged_only
 from artfs.api.logging import log
 from artfs.api.manifest import DraftEntries, Manifest, VersionEntries
 from artfs.api.newfile import written
+from artfs.api.referring import add_reference
 from artfs.api.saving import Saved, push
 from artfs.api.sources import directory_source, entry_path, file_source
 from artfs.api.stores import StoreLike, shared_store
@@ -304,6 +305,37 @@ class Artifact(Described):
             raise InvalidInputError(f"policy {policy!r} is not allowed: use 'mutable' or 'immutable'")
         prefix = b"" if name is None or str(name) in {"", "."} else entry_path(name)
         self.contents.add_tree(prefix, directory_source(local_path, prefix, ignore), merge=merge)
+
+    @draft_only
+    def add_reference(
+        self,
+        uri: str | ManifestEntry,
+        name: str | PurePath | None = None,
+        checksum: bool = True,
+        max_objects: int | None = None,
+    ) -> list[ManifestEntry]:
+        """Refer to what is elsewhere; its bytes are read there when they are needed, and checked.
+
+        Args:
+            uri: Of a file or, to refer to all below it, of a directory (`file:///data/images`). Of a scheme that artfs
+                does not know the URI alone is kept. Or an entry that is a reference.
+            name: Its path in the artifact, or the directory that the references go to.
+            checksum: Keep what identifies the contents; for `file:` that reads the files.
+            max_objects: How many objects there may be, by default ten million.
+
+        Returns:
+            The entries.
+
+        Raises:
+            ArtifactFinalizedError: The artifact is logged.
+            InvalidInputError: The URI has no scheme or holds credentials; leads to nothing or to too many objects; has
+                an unknown scheme and no name was given; or a path has other contents.
+            SourceError: Something cannot be read.
+        """
+        text = uri.ref_target() if isinstance(uri, ManifestEntry) else uri
+        path = None if name is None else entry_path(name)
+        added = add_reference(self.contents, text, path, checksum=checksum, max_objects=max_objects)
+        return [self._entry(*each) for each in added]
 
     @draft_only
     def new_file(

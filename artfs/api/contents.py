@@ -93,6 +93,14 @@ class Contents:
         self._fits(path, entry, overwrite=overwrite)
         self._put(path, entry)
 
+    def check(self, path: bytes, entry: Entry) -> None:
+        """Refuse an entry that cannot be added.
+
+        Raises:
+            InvalidInputError: There is something else at the path.
+        """
+        self._fits(path, entry, overwrite=False)
+
     def remove(self, path: bytes) -> bool:
         """Remove an entry, or a directory with all below it; give whether there was one."""
         inside = [below for below in self.entries if below == path or below.startswith(path + b"/")]

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
+from artfs.format.reference import decode_reference
 from artfs.names import quoted
 
 if TYPE_CHECKING:
@@ -31,34 +32,37 @@ class ManifestEntry:
         row: The entry as trees have it.
     """
 
-    __slots__ = ("_download", "_open", "path", "row", "size")
+    __slots__ = ("_download", "_open", "_reference", "path", "row", "size")
 
     def __init__(self, path: bytes, row: Entry, opener: Opener, downloader: Downloader) -> None:
         self.path = os.fsdecode(path)
         self.size = row.size
         self.row = row
+        self._reference = decode_reference(row) if row.kind == Kind.REFERENCE else None
         self._open = opener
         self._download = downloader
 
     @property
     def ref(self) -> str | None:
         """The URI of a reference; None of anything else."""
-        return None
+        return None if self._reference is None else self._reference.uri
 
     @property
     def digest(self) -> str | None:
         """What identifies the contents, as hexadecimal digits; None of a reference that was not checked."""
-        return self.row.digest.hex()
+        if self._reference is None:
+            return self.row.digest.hex()
+        return None if self._reference.digest is None else self._reference.digest.hex()
 
     @property
     def etag(self) -> str | None:
         """What the source of a reference said identifies its contents."""
-        return None
+        return None if self._reference is None else self._reference.etag
 
     @property
     def version_id(self) -> str | None:
         """Which version of its source a reference is to."""
-        return None
+        return None if self._reference is None else self._reference.version_id
 
     def open(self, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
         """Open it for reading.

@@ -30,9 +30,14 @@ def download(
     store: Store, version: Version, root: str | os.PathLike[str], prefix: str, allow_missing_references: bool
 ) -> str:
     """Write the entries whose paths begin with `prefix` out; give the directory."""
-    del allow_missing_references
     target = Path(os.path.abspath(root))
-    extract(store, root_entry(version), target, select=_selects(os.fsencode(prefix)) if prefix else None)
+    extract(
+        store,
+        root_entry(version),
+        target,
+        allow_missing_references=allow_missing_references,
+        select=_selects(os.fsencode(prefix)) if prefix else None,
+    )
     return str(target)
 
 

@@ -23,6 +23,9 @@ ERRNO_BY_CLASS: Final[dict[type[errors.ArtfsError], int]] = {
     # Not ESTALE, which would make the kernel ask again: a reference whose source changed stays wrong.
     errors.SourceChangedError: errno.EIO,
     errors.UnsupportedFileError: errno.EOPNOTSUPP,
+    # A mount shows what is logged: that its source is gone does not make the file itself missing.
+    errors.ReferenceGoneError: errno.EIO,
+    errors.ReferenceChangedError: errno.EIO,
     errors.StoreError: errno.EIO,
     # ENOENT would say of a file that it does not exist, when it is the store that went away.
     errors.StoreNotFoundError: errno.EIO,
@@ -33,6 +36,9 @@ ERRNO_BY_CLASS: Final[dict[type[errors.ArtfsError], int]] = {
     errors.StorageError: errno.EIO,  # only if it does not carry its own
     errors.MountError: errno.EIO,
     errors.UnsafeTargetError: errno.EPERM,
+    errors.ArtifactStateError: errno.EINVAL,
+    errors.ArtifactNotLoggedError: errno.EINVAL,
+    errors.ArtifactFinalizedError: errno.EINVAL,
 }
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from artfs.errors import StorageError, UnsafeTargetError
-from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
+from artfs.format.reference import decode_reference
 from artfs.names import quoted
+from artfs.store.compare import same_contents
 from artfs.store.store import Store
 
 __all__ = ["differences", "prune"]
@@ -24,7 +25,7 @@ def differences(store: Store, entry: Entry, root: Path) -> Iterator[tuple[bytes,
 
     Args:
         store: Where the entry is.
-        entry: What should be there. References are not looked at.
+        entry: What should be there. Of a reference that was never checked the size is compared.
         root: The directory. No symlink in it is followed.
 
     Raises:
@@ -39,7 +40,7 @@ def differences(store: Store, entry: Entry, root: Path) -> Iterator[tuple[bytes,
                 yield path, "is missing"
             elif not _same_kind(wanted, found):
                 yield path, "is of another kind"
-            elif wanted.kind in {Kind.FILE, Kind.SYMLINK} and not _same(store, wanted, os.path.join(top, path)):
+            elif wanted.kind != Kind.DIRECTORY and not _same(store, wanted, os.path.join(top, path)):
                 yield path, "has other contents"
     except OSError as error:
         raise StorageError.of(error, f"reading {quoted(error.filename or top)}") from error
@@ -101,6 +102,6 @@ def _same(store: Store, wanted: Entry, path: bytes) -> bool:
     if wanted.kind == Kind.SYMLINK:
         return os.readlink(path) == wanted.extra
     with open(os.open(path, _READ), "rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size != wanted.size:
-            return False
-        return all(digest(file.read(piece.length)) == piece.digest for piece in store.pages.pieces(wanted))
+        if wanted.kind == Kind.REFERENCE and decode_reference(wanted).digest is None:
+            return os.fstat(file.fileno()).st_size == wanted.size
+        return same_contents(store, wanted, file)

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError
 from artfs.format.digest import Data
-from artfs.format.node import Entry
+from artfs.format.node import Entry, Kind
 from artfs.format.pack import Location
+from artfs.format.reference import decode_reference
+from artfs.references import read as read_reference
 from artfs.store.tree.pages import Pages
 
 __all__ = ["ContentReader"]
+
+_PORTION = 8 << 20
 
 
 class ContentReader:
@@ -29,11 +33,14 @@ class ContentReader:
         self._packs = packs
 
     def read(self, entry: Entry, offset: int, size: int) -> Data:
-        """Read a range of a file, shorter only at its end.
+        """Read a range of a file or of what a reference is to, shorter only at its end.
 
         Raises:
             IntegrityError: A chunk is missing or damaged; nothing of it was returned.
+            SourceError: What a reference is to is gone, has changed or cannot be read.
         """
+        if entry.kind == Kind.REFERENCE:
+            return read_reference(decode_reference(entry), offset, min(size, max(0, entry.size - offset)))
         end = min(offset + size, entry.size)
         if offset >= end:
             return b""
@@ -47,7 +54,12 @@ class ContentReader:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def stream(self, entry: Entry) -> Iterator[Data]:
-        """Read a whole file, chunk by chunk."""
+        """Read a whole file chunk by chunk, or what a reference is to in portions."""
+        if entry.kind == Kind.REFERENCE:
+            reference = decode_reference(entry)
+            for offset in range(0, max(entry.size, 1), _PORTION):
+                yield read_reference(reference, offset, _PORTION)
+            return
         for piece in self._pages.pieces(entry):
             yield self._chunk(piece.digest, 0, piece.length)
 

@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.errors import StorageError, UnsafeTargetError
-from artfs.format.digest import digest
+from artfs.errors import ArtfsError, ReferenceGoneError, StorageError, UnsafeTargetError
 from artfs.format.node import Entry, Kind
 from artfs.names import quoted
+from artfs.store.compare import same_contents
 from artfs.store.progress import Progress, Quiet
 from artfs.store.store import Store
 
@@ -51,6 +51,7 @@ def extract(
     destination: Path,
     *,
     allow_escaping_links: bool = False,
+    allow_missing_references: bool = False,
     select: Callable[[bytes, Entry], bool] | None = None,
     progress: Progress | None = None,
 ) -> Extracted:
@@ -61,6 +62,7 @@ def extract(
         entry: What to write.
         destination: Directory (made if missing) or file to write.
         allow_escaping_links: Write symlinks that are absolute or lead outside too.
+        allow_missing_references: Leave out references whose source is gone.
         select: Says which entries of a directory are written, by path; nothing below one that is not.
         progress: Is told how far it is.
 
@@ -68,11 +70,12 @@ def extract(
         What was done.
 
     Raises:
+        SourceError: The source of a reference is gone, has changed or cannot be read.
         UnsafeTargetError: A symlink leads outside, or something that is no directory is in the way.
         IntegrityError: Stored bytes are damaged; the file that they belong to was not written.
         StorageError: The file system refused.
     """
-    job = _Extraction(store, allow_escaping_links, select or _everything, progress or Quiet())
+    job = _Extraction(store, allow_escaping_links, allow_missing_references, select or _everything, progress or Quiet())
     target = os.fsencode(os.path.abspath(destination))
     parent, name = (target, b"") if entry.kind == Kind.DIRECTORY else os.path.split(target)
     try:
@@ -84,6 +87,8 @@ def extract(
             else:
                 job.single(entry)
                 job.one(top, entry._replace(name=name), b"")
+    except ArtfsError:  # one that is an OSError too says more than the system's number
+        raise
     except OSError as error:
         raise StorageError.of(error, f"writing {quoted(error.filename or target)}") from error
     return job.done
@@ -100,10 +105,16 @@ def _opened(path: bytes) -> Iterator[int]:
 
 class _Extraction:
     def __init__(
-        self, store: Store, allow_escaping_links: bool, select: Callable[[bytes, Entry], bool], progress: Progress
+        self,
+        store: Store,
+        allow_escaping_links: bool,
+        allow_missing: bool,
+        select: Callable[[bytes, Entry], bool],
+        progress: Progress,
     ) -> None:
         self._store = store
         self._allow = allow_escaping_links
+        self._allow_missing = allow_missing
         self._select = select
         self._progress = progress
         self.done = Extracted()
@@ -162,10 +173,8 @@ class _Extraction:
         if entry.kind == Kind.SYMLINK:
             self._check_link(path + entry.name, entry)
             write, same = _write_link, _same_link
-        elif entry.kind == Kind.FILE:
-            write, same = self._write_file, self._same_file
         else:
-            raise UnsafeTargetError(f"{quoted(path + entry.name)} is a reference, which cannot be written out")
+            write, same = self._write_file, self._same_file
         if same(here, entry):
             self.done.kept += 1
         else:
@@ -174,6 +183,10 @@ class _Extraction:
                 write(here, temporary, entry)
                 os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=here, follow_symlinks=False)
                 os.rename(temporary, entry.name, src_dir_fd=here, dst_dir_fd=here)
+            except ReferenceGoneError:
+                if not self._allow_missing:
+                    raise
+                return
             except IsADirectoryError as error:
                 raise _in_the_way(path + entry.name, "a directory") from error
             finally:
@@ -203,9 +216,8 @@ class _Extraction:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_size != entry.size:
                 return False
-            for piece in self._store.pages.pieces(entry):
-                if digest(file.read(piece.length)) != piece.digest:
-                    return False
+            if not same_contents(self._store, entry, file):
+                return False
             os.fchmod(descriptor, entry.mode)
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
             return True

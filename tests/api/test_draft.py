@@ -207,7 +207,7 @@ def test_a_logged_or_finalized_artifact_takes_nothing_more(store: Store) -> None
     finalized.finalize()
     log(store, logged)
     for artifact in (finalized, logged):
-        for name in ("add_file", "add_dir", "new_file", "remove"):
+        for name in ("add_file", "add_dir", "add_reference", "new_file", "remove"):
             with pytest.raises(ArtifactFinalizedError):
                 getattr(artifact, name)()
     with pytest.raises(ArtifactFinalizedError):
