@@ -48,6 +48,7 @@ class Pending:
         answer_by: When the asker is answered at the latest.
         answered: Set when the asker can be answered.
         awaited: A task waits for that.
+        settled: The draft has taken over all that it was told of the commit.
         generation: Which is frozen; 0: none yet.
         percent: How much is stored.
         error: Why it was refused, if that was before the asker was answered.
@@ -62,6 +63,7 @@ class Pending:
     percent: int = 0
     error: ArtfsError | None = None
     awaited: bool = False
+    settled: bool = True
 
 
 class Commits:
@@ -105,13 +107,15 @@ class Commits:
 
     def _try(self, pending: Pending, now: float) -> None:
         """Freeze if nobody writes; give up if it is time to."""
-        if not pending.draft.draft.open_for_writing():
-            try:
+        try:
+            if not pending.draft.draft.open_for_writing():
                 self._freeze(pending)
-            except OSError as error:
-                self._fail(pending, StorageError.of(error, f"freezing {pending.draft.place.name}"))
-        elif now >= pending.give_up:
-            self._fail(pending, ConflictError(_still_open(pending.draft)))
+            elif now >= pending.give_up:
+                self._fail(pending, ConflictError(_still_open(pending.draft)))
+        except OSError as error:
+            self._fail(pending, StorageError.of(error, f"freezing {pending.draft.place.name}"))
+        except ArtfsError as error:
+            self._fail(pending, error)
 
     def _freeze(self, pending: Pending) -> None:
         draft = pending.draft.draft
@@ -156,16 +160,32 @@ class Commits:
         """What to tell the storer."""
         return Commit(storer, str(pending.draft.place.path), pending.generation, pending.request)
 
+    def is_ready(self, draft: OpenDraft) -> bool:
+        """Whether a draft is frozen for a commit that the storer was not told of yet."""
+        return any(pending.draft is draft for pending in self.ready)
+
     def percent(self, directory: str, percent: int) -> None:
         """The storer is so far."""
         if directory in self._pending:
             self._pending[directory].percent = percent
 
+    def unsettled(self, directory: str) -> None:
+        """A draft could not take over what a commit found out."""
+        if directory in self._pending:
+            self._pending[directory].settled = False
+
     def committed(self, draft: OpenDraft, told: Committed) -> None:
-        """A commit is published and settled."""
+        """A commit is published, and all of it was told.
+
+        A draft that could not take it all over goes on from the commit before: otherwise the next one would build on
+        directories that it does not know.
+        """
         pending = self._pending[told.directory]
         try:
-            draft.draft.committed(told.generation, told.origin)
+            if pending.settled:
+                draft.draft.committed(told.generation, told.origin)
+            else:
+                _log.warning("%s is not the base of %s: it could not be taken over", told.ref, draft.place.name)
         except OSError as error:  # the version is there all the same
             _log.warning("%s is not noted as the base of %s: %s", told.ref, draft.place.name, error)
         self._end(pending, CommitResult(pending.request.token, "committed", 100, told.ref, told.created))

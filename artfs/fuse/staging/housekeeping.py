@@ -26,6 +26,7 @@ from artfs.fuse.staging.messages import (
     Taken,
     Work,
 )
+from artfs.vfs.draft.jobs import Job
 
 __all__ = ["Housekeeping"]
 
@@ -78,18 +79,22 @@ class Housekeeping:
         if self._unflushed:
             self.timeout_ms = min(self.timeout_ms, _SOON_MS)
         for opened in self._drafts.opened():
-            if not opened.held:
-                self._shorten(opened, idle=idle)
+            if not opened.held and self._shorten(opened, idle=idle):
+                self.timeout_ms = 0
 
     @staticmethod
-    def _shorten(opened: OpenDraft, *, idle: bool) -> None:
-        with contextlib.suppress(OSError):  # the log goes on growing, and the next change tells whoever makes it
+    def _shorten(opened: OpenDraft, *, idle: bool) -> bool:
+        """Keep log and rows short; tells whether to go on with that, unless a request comes first."""
+        # The log goes on growing if not, and the next change tells whoever makes it.
+        with contextlib.suppress(OSError, ArtfsError):
+            if idle and opened.draft.sweep():
+                opened.draft.checkpoint_if_due()
+                return True
             if idle:
-                while opened.draft.sweep():
-                    pass
                 opened.draft.checkpoint()
             else:
                 opened.draft.checkpoint_if_due()
+        return False
 
     def _give_work(self, *, idle: bool) -> None:
         if self._commits.ready:
@@ -100,10 +105,18 @@ class Housekeeping:
             self._send(Flush(self._who))
         elif time.monotonic() >= self._not_before:
             for opened in self._drafts.opened():
-                jobs = opened.draft.jobs() if opened.draft.has_backlog() else []
+                jobs = self._jobs_of(opened)
                 if jobs:
                     self._send(Work(self._who, str(opened.place.path), jobs))
                     return
+
+    @staticmethod
+    def _jobs_of(opened: OpenDraft) -> list[Job]:
+        try:
+            return opened.draft.jobs() if opened.draft.has_backlog() else []
+        except (OSError, ArtfsError) as error:  # its commit will store them, or say why it cannot
+            _log.warning("what is to be stored of %s: %s", opened.place.name, error)
+            return []
 
     def _send(self, message: FromServer) -> None:
         self.storer_waits = False
@@ -119,6 +132,9 @@ class Housekeeping:
                 try:
                     if opened is not None:
                         opened.draft.settle(message.portion)
+                except BaseException:
+                    self._commits.unsettled(message.directory)
+                    raise
                 finally:
                     self._storer.send(Ack(self._who))
             case Made() if opened is not None:
@@ -139,8 +155,8 @@ class Housekeeping:
         self._unflushed = message.unflushed
         if message.who != self._who:  # it has only begun to run: whatever it was told before is forgotten
             self._who = message.who
-            for held in self._drafts.opened():
-                held.held = False
+            for opened in self._drafts.opened():
+                opened.held = self._commits.is_ready(opened)
             self._commits.lost()
         if message.failed:
             self._not_before = time.monotonic() + _PAUSE_SECONDS

@@ -379,7 +379,7 @@ class Draft:
         self._contents.freeze()
         try:
             self._database.checkpoint()
-        except OSError:
+        except BaseException:
             self._contents.thaw()
             raise
         return state.generation
