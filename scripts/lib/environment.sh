@@ -56,7 +56,7 @@ missing_for_building() {
 
 missing_for_tests() {
     local pair
-    for pair in cmp:diffutils getfattr:attr git:git npm:npm rsync:rsync sqlite3:sqlite3; do
+    for pair in cmp:diffutils getfattr:attr git:git npm:npm rsync:rsync sqlite3:sqlite3 unzip:unzip; do
         have "${pair%%:*}" || echo "${pair##*:}"
     done
 }
