@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import IO, Any, Self
 
 from artfs.api import logged
@@ -506,6 +506,19 @@ class Artifact(Described):
         """
         target = root or logged.default_root(self.name)
         return logged.download(self._live(), self.row, target, path_prefix or "", allow_missing_references)
+
+    @property
+    @logged_only
+    def path(self) -> Path:
+        """A directory with the contents: the mounted one where a mount serves the store, else a verified download.
+
+        The download goes to `./artifacts/NAME:vN`.
+
+        Raises:
+            ArtifactNotLoggedError: It is a draft.
+            StorageError: The file system refused.
+        """
+        return logged.mounted(self._live(), str(self._ref)) or Path(self.download())
 
     @logged_only
     def checkout(self, root: str | os.PathLike[str] | None = None) -> str:

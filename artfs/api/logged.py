@@ -11,12 +11,13 @@ from artfs.api.entry import ManifestEntry, open_stored
 from artfs.catalog import Version
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
+from artfs.mountinfo import mounts
 from artfs.names import quoted
 from artfs.store.checkout import differences, prune
 from artfs.store.extract import extract
 from artfs.store.store import Store, root_entry
 
-__all__ = ["checkout", "default_root", "download", "download_entry", "open_entry", "verify"]
+__all__ = ["checkout", "default_root", "download", "download_entry", "mounted", "open_entry", "verify"]
 
 _SHOWN = 5
 
@@ -54,6 +55,21 @@ def checkout(store: Store, version: Version, root: str | os.PathLike[str]) -> st
     prune(store, root_entry(version), target)
     extract(store, root_entry(version), target)
     return str(target)
+
+
+def mounted(store: Store, name: str) -> Path | None:
+    """The directory of a version in a mount that serves the store, if there is one that answers.
+
+    Args:
+        store: The store.
+        name: `animals:v0`.
+    """
+    for mount in mounts():
+        if not mount.staging and mount.pid is not None and mount.store == Path(os.path.realpath(store.path)):
+            directory = mount.mountpoint.joinpath(*name.split(":"))
+            if directory.is_dir():
+                return directory
+    return None
 
 
 def verify(store: Store, version: Version, root: str | os.PathLike[str]) -> None:

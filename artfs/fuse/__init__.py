@@ -9,7 +9,7 @@ Importing this package loads neither pyfuse3 nor trio nor the store: `mount` doe
 """
 
 from artfs.fuse.mount import mount, mount_staging, unmount
-from artfs.fuse.mountinfo import MountInfo, mounts
 from artfs.fuse.options import MountOptions
+from artfs.mountinfo import MountInfo, mounts
 
 __all__ = ["MountInfo", "MountOptions", "mount", "mount_staging", "mounts", "unmount"]

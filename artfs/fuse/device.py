@@ -20,11 +20,10 @@ from typing import Final
 
 from artfs.errors import MountError
 from artfs.fuse import syscalls
+from artfs.mountinfo import STAGING_TYPE, TYPE
 
 __all__ = [
     "DEVICE",
-    "STAGING_TYPE",
-    "TYPE",
     "attach",
     "can_clone",
     "can_send_again",
@@ -32,12 +31,6 @@ __all__ = [
     "detach",
     "send_again",
 ]
-
-TYPE: Final = "fuse.artfs"
-"""The file system type that the mount table shows."""
-
-STAGING_TYPE: Final = "fuse.artfs-staging"
-"""The same of a mount where drafts are written."""
 
 DEVICE: Final = "/dev/fuse"
 """Where the requests of all FUSE file systems come from."""

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 from artfs.errors import MountError
 from artfs.fuse.daemon import start_daemon
 from artfs.fuse.device import detach
-from artfs.fuse.mountinfo import MountInfo, find_mount, lock_path
 from artfs.fuse.mountpoint import real_mountpoint, vacant_mountpoint
 from artfs.fuse.options import MountOptions
+from artfs.mountinfo import MountInfo, find_mount, lock_path
 
 __all__ = ["mount", "mount_staging", "unmount"]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from artfs.errors import MountError
 from artfs.fuse.device import detach
-from artfs.fuse.mountinfo import MountInfo, find_mount
+from artfs.mountinfo import MountInfo, find_mount
 
 __all__ = ["real_mountpoint", "vacant_mountpoint"]
 

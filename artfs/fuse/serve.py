@@ -19,11 +19,11 @@ from artfs.fuse import syscalls
 from artfs.fuse.device import attach, can_clone, can_send_again, detach
 from artfs.fuse.logfile import LogFile, LogPipe, log_to_stderr
 from artfs.fuse.loop import answer_init
-from artfs.fuse.mountinfo import MountInfo, find_mount, lock_path
 from artfs.fuse.options import MountOptions
 from artfs.fuse.process import signals_by_descriptor
 from artfs.fuse.staff import InitHandlers, Post, Staff
 from artfs.fuse.supervisor import Supervisor
+from artfs.mountinfo import MountInfo, find_mount, lock_path
 
 __all__ = ["Service", "serve"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from artfs.chunks.cache import SharedPlainCache
-from artfs.fuse.mountinfo import MountInfo
 from artfs.fuse.options import MountOptions
 from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
+from artfs.mountinfo import MountInfo
 from artfs.store.layout import read_layout
 from artfs.store.store import Store
 from artfs.vfs.view import StoreView

@@ -18,11 +18,11 @@ from artfs.errors import MountError
 from artfs.fuse.crew import Crew, Death
 from artfs.fuse.device import detach
 from artfs.fuse.logfile import LogPipe
-from artfs.fuse.mountinfo import MountInfo, find_mount
 from artfs.fuse.process import fork_child, kill
 from artfs.fuse.report import decode_error
 from artfs.fuse.states import States
 from artfs.fuse.worker import CANNOT_START
+from artfs.mountinfo import MountInfo, find_mount
 
 __all__ = ["STOP_SECONDS", "Supervisor"]
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from itertools import islice
 
 from artfs.catalog import AliasRow, Artifact, Version
-from artfs.errors import IntegrityError, InvalidInputError, NotFoundError
+from artfs.errors import IntegrityError, InvalidInputError, NotFoundError, SourceError
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
 from artfs.names import printable, version_index
@@ -184,19 +184,22 @@ class StoreView:
             offset = rows[-1].serial
 
     def read(self, ino: int, offset: int, size: int) -> Data:
-        """Read from a file, verified; shorter than `size` only at its end.
+        """Read from a file or what a reference is to, verified; shorter than `size` only at its end.
 
         Raises:
             NotFoundError: No such file.
             IntegrityError: What is stored is damaged.
+            SourceError: What a reference is to is gone or has changed.
         """
         entry = self._entry(ino)
-        if entry.kind != Kind.FILE:
+        if entry.kind not in {Kind.FILE, Kind.REFERENCE}:
             raise NotFoundError("not a file")
         try:
             return self._store.content.read(entry, offset, size)
         except IntegrityError as error:
             raise IntegrityError(f"{self.describe(ino)}: {error}") from error
+        except SourceError as error:
+            raise SourceError(f"{self.describe(ino)}: {error}") from error
 
     def describe(self, ino: int) -> str:
         """Name an inode for a log line: version and path."""

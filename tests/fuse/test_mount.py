@@ -15,7 +15,7 @@ import pytest
 from artfs.catalog import NewVersion, current_actor
 from artfs.errors import MountError, StoreFormatError, StoreNotFoundError
 from artfs.fuse import MountInfo, MountOptions, mounts, unmount
-from artfs.fuse.mountinfo import find_mount
+from artfs.mountinfo import find_mount
 from artfs.store import open_store
 from tests.support.mounts import ROOT, children, is_alive, is_mounted, run_python, wait_until
 

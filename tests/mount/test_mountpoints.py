@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.fuse.mountinfo import mounts
+from artfs.mountinfo import mounts
 from tests.support.mountedstore import MountedStore
 from tests.support.mounts import NOBODY, ROOT, as_user, is_alive, is_mounted, wait_until
 

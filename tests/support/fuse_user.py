@@ -16,7 +16,7 @@ from pathlib import Path
 from artfs.catalog import NewVersion
 from artfs.errors import MountError
 from artfs.fuse import MountOptions, mount, unmount
-from artfs.fuse.mountinfo import find_mount
+from artfs.mountinfo import find_mount
 from artfs.store import open_store
 from tests.support.mounts import children, is_alive, wait_until
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from artfs.fuse.mountinfo import MountInfo, find_mount, mounts
+from artfs.mountinfo import MountInfo, find_mount, mounts
 from tests.support.commands import Ended
 from tests.support.mounts import ROOT, children
 

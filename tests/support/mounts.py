@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from artfs.fuse.mountinfo import find_mount
+from artfs.mountinfo import find_mount
 
 __all__ = [
     "NOBODY",

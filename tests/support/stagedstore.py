@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from artfs.catalog import NewVersion
 from artfs.fuse import unmount
-from artfs.fuse.mountinfo import MountInfo, find_mount
+from artfs.mountinfo import MountInfo, find_mount
 from artfs.names import parse_artifact_name
 from artfs.store import open_store
 from tests.support.mounts import ROOT, children, is_alive, wait_until

@@ -14,7 +14,6 @@ from typing import Final
 from artfs.errors import ConflictError
 from artfs.fuse.crew import Crew
 from artfs.fuse.device import clone_into, send_again
-from artfs.fuse.mountinfo import MountInfo, mounts
 from artfs.fuse.options import MountOptions
 from artfs.fuse.report import encode_error
 from artfs.fuse.serve import Service, serve
@@ -26,6 +25,7 @@ from artfs.fuse.staging.server import Mount, run_server
 from artfs.fuse.staging.storing import run_storer
 from artfs.fuse.states import States
 from artfs.fuse.worker import CANNOT_START
+from artfs.mountinfo import MountInfo, mounts
 from artfs.store.layout import Layout, read_layout
 from artfs.vfs.draft.home import DraftsHome
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from artfs.fuse.device import STAGING_TYPE, TYPE
+__all__ = ["STAGING_TYPE", "TYPE", "MountInfo", "find_mount", "lock_path", "mounts"]
 
-__all__ = ["MountInfo", "find_mount", "lock_path", "mounts"]
+TYPE: Final = "fuse.artfs"
+"""The file system type that the mount table shows."""
+
+STAGING_TYPE: Final = "fuse.artfs-staging"
+"""The same of a mount where drafts are written."""
 
 _TABLE: Final = "/proc/self/mountinfo"
 _ESCAPED: Final = re.compile(rb"\\([0-7]{3})")
