@@ -30,6 +30,7 @@ __all__ = [
     "parse_alias",
     "parse_artifact_name",
     "parse_artifact_type",
+    "parse_distributed_id",
     "parse_entry_path",
     "parse_path_ref",
     "parse_ref",
@@ -157,6 +158,17 @@ def parse_run_id(text: str) -> RunId:
     if not _RUN_ID.match(text):
         raise InvalidInputError(f"run id {text!r} is not allowed: use 8 of the characters a-z 0-9")
     return RunId(text)
+
+
+def parse_distributed_id(text: str) -> str:
+    """Check what several processes call the version that they make together.
+
+    Raises:
+        InvalidInputError: It breaks the rule.
+    """
+    if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
+        raise InvalidInputError(f"distributed id {text!r} is not allowed: use printable text of at most 255 bytes")
+    return text
 
 
 def version_index(text: str) -> int | None:

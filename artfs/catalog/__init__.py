@@ -10,10 +10,11 @@ from artfs.catalog.content import Batch
 from artfs.catalog.environment import Environment
 from artfs.catalog.journal import Journal
 from artfs.catalog.metadata import decode_metadata, encode_metadata
+from artfs.catalog.parts import NewPart, Together
 from artfs.catalog.plans import NewVersion, VersionEdit
 from artfs.catalog.rebuild import rebuild_catalog
 from artfs.catalog.runplans import NewRun
-from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Run, State, Version
+from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Part, Run, State, Version
 from artfs.catalog.view import View
 from artfs.format.operations import Tree
 
@@ -28,12 +29,15 @@ __all__ = [
     "Environment",
     "Journal",
     "Logged",
+    "NewPart",
     "NewRun",
     "NewVersion",
     "PackRow",
+    "Part",
     "Record",
     "Run",
     "State",
+    "Together",
     "Tree",
     "Version",
     "VersionEdit",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from artfs.catalog import tables
+from artfs.catalog.parts import apply_part
 from artfs.catalog.runs import MisfitError, add_edge, apply_run
 from artfs.catalog.schema import (
     ROOT_SERIAL,
@@ -39,6 +40,8 @@ from artfs.format.operations import (
     CatalogOp,
     Entry,
     Op,
+    PartAdded,
+    PartsTaken,
     VersionCreated,
     VersionDeleted,
     VersionEdited,
@@ -97,6 +100,8 @@ class _Applier:
             self._version(op.artifact, op.index)
         if isinstance(op, RunOp):
             apply_run(self._txn, op)
+        elif isinstance(op, PartAdded | PartsTaken):
+            apply_part(self._txn, op)
         else:
             self._apply(op)
 

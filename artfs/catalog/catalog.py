@@ -13,6 +13,7 @@ from artfs.catalog import plans, runplans, tables
 from artfs.catalog.content import Batch, add_content
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
+from artfs.catalog.parts import NewPart, add_part
 from artfs.catalog.plans import NewVersion, Plan, Target, VersionEdit
 from artfs.catalog.publish import Probe, Publisher
 from artfs.catalog.rebuild import write_first_state
@@ -305,6 +306,10 @@ class Catalog:
     def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: Learnt = "api") -> Version:
         """Note that a run uses a version; see `runplans.use_version`."""
         return self._change(lambda plan: runplans.use_version(plan, run, ref, how), _version, who)
+
+    def add_part(self, new: NewPart, who: Actor) -> None:
+        """Add to a version that several processes make together; see `parts.add_part`."""
+        self._change(lambda plan: add_part(plan, new), lambda _view, _number: None, who)
 
     def _change(self, plan: Callable[[Plan], K], result: Callable[[View, K], T], who: Actor) -> T:
         def build(made: Plan) -> Callable[[View], T]:

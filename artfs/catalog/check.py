@@ -21,12 +21,14 @@ from artfs.catalog.schema import (
     AliasRow,
     Artifact,
     NameRow,
+    Part,
     SerialKind,
     SerialRow,
     State,
     Version,
     alias_key,
     pair_key,
+    part_key,
     serial_key,
 )
 from artfs.errors import ArtfsError, IntegrityError
@@ -138,6 +140,8 @@ class _Rows:
             case AliasRow():
                 self.aliases[row.artifact, row.name] = row
                 return key == alias_key(row.artifact, row.name)
+            case Part():
+                return key == part_key(row.name, row.group, row.number)
             case SerialRow():
                 self.serials[int.from_bytes(key, "big")] = row
         if table == "members":

@@ -37,6 +37,7 @@ _REPLAYED: Final = (
     tables.ORDER,
     tables.EDGES,
     tables.BEARERS,
+    tables.PARTS,
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, UnsetType
 
 from artfs.catalog.metadata import decode_metadata
+from artfs.catalog.parts import Together, take_parts
 from artfs.errors import (
     ConflictError,
     InvalidInputError,
@@ -91,6 +92,7 @@ class NewVersion:
         logged_by: The run that logs it.
         source: The version that it is a link to.
         how: How it was learnt that the run logs it.
+        together: The parts that it is made of, when several processes made it.
     """
 
     name: str
@@ -103,6 +105,7 @@ class NewVersion:
     logged_by: str | None = None
     source: str | None = None
     how: Learnt = "api"
+    together: Together | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,7 @@ def log_version(plan: Plan, new: NewVersion, tree: Tree, *, if_changed: bool) ->
         InvalidInputError: A name, alias, tag or value is not allowed.
         NotFoundError: There is no such run.
         TypeMismatchError: The artifact has another type.
+        ConflictError: The parts that it is made of are others meanwhile.
     """
     name = parse_artifact_name(new.name)
     type_ = None if new.type is None else parse_artifact_type(new.type)
@@ -203,6 +207,8 @@ def log_version(plan: Plan, new: NewVersion, tree: Tree, *, if_changed: bool) ->
         target, created = _create(plan, new, tree, type_, fields), True
     for alias in aliases:
         plan.point(target.artifact, alias, target.index)
+    if new.together is not None:
+        take_parts(plan, name, new.together)
     return target, created
 
 

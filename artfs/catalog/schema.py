@@ -17,6 +17,7 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     o order      started ns, run id           nothing: the runs in order
     g edges      run id, kind, artifact serial, index   Edge: what a run used (kind 1) and logged (kind 2)
     b bearers    artifact serial, index, kind, run id   nothing: the same edges from their other end
+    d parts      digest of name and group, number   Part: what was added to a version that is not finished
     c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
@@ -33,6 +34,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from artfs.format.digest import digest
 from artfs.format.operations import Tree, VersionFields
 from artfs.format.runs import Learnt, Outcome, RunFields
 
@@ -46,6 +48,7 @@ __all__ = [
     "EdgeKind",
     "NameRow",
     "PackRow",
+    "Part",
     "Run",
     "RunState",
     "SerialKind",
@@ -57,6 +60,7 @@ __all__ = [
     "edge_key",
     "order_key",
     "pair_key",
+    "part_key",
     "serial_key",
 ]
 
@@ -286,6 +290,30 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
     time_ns: int
 
 
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """What one process added to a version that several make together.
+
+    Attributes:
+        group: What they call that version (the distributed id).
+        name: The artifact's name.
+        number: How many parts there were before.
+        tree: What was added.
+        fields: What it says of the version.
+        added_ns: When (nanoseconds since 1970).
+        aliases: To be moved to the version.
+        run: The run that added it.
+    """
+
+    group: str
+    name: str
+    number: int
+    tree: Tree
+    fields: VersionFields
+    added_ns: int
+    aliases: tuple[str, ...] = ()
+    run: str | None = None
+
+
 class PackRow(msgspec.Struct, frozen=True, array_like=True):
     """A pack.
 
@@ -313,6 +341,12 @@ def pair_key(first: int, second: int) -> bytes:
 def alias_key(artifact: int, alias: str) -> bytes:
     """The key of an artifact's alias."""
     return artifact.to_bytes(8, "big") + alias.encode()
+
+
+def part_key(name: str, group: str, number: int | None = None) -> bytes:
+    """The key of a part; without a number, what the keys of all parts of the version begin with."""
+    together = digest(name.encode() + b"/" + group.encode())
+    return together if number is None else together + number.to_bytes(8, "big")
 
 
 def order_key(started_ns: int, run: str) -> bytes:

@@ -20,7 +20,7 @@ from zlib import crc32
 import msgspec
 
 from artfs.catalog.faults import damaged_index
-from artfs.catalog.schema import AliasRow, Artifact, Edge, NameRow, PackRow, Run, SerialRow, State, Version
+from artfs.catalog.schema import AliasRow, Artifact, Edge, NameRow, PackRow, Part, Run, SerialRow, State, Version
 from artfs.errors import IntegrityError
 from artfs.format.digest import digest
 from artfs.format.pack import Location
@@ -42,6 +42,7 @@ __all__ = [
     "NODES",
     "ORDER",
     "PACKS",
+    "PARTS",
     "RUNS",
     "SERIALS",
     "STATCACHE",
@@ -200,6 +201,7 @@ RUNS: Final = _rows("runs", b"r", Run)
 ORDER: Final = Table[bytes]("order", b"o", bytes, bytes)
 EDGES: Final = _rows("edges", b"g", Edge)
 BEARERS: Final = Table[bytes]("bearers", b"b", bytes, bytes)
+PARTS: Final = _rows("parts", b"d", Part)
 CHUNKS: Final = Table[Location]("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = NodeTable("nodes", b"t", bytes, bytes)
 PACKS: Final = _rows("packs", b"p", PackRow)
@@ -217,6 +219,7 @@ TABLES: Final[tuple[Table[object], ...]] = (
     ORDER,
     EDGES,
     BEARERS,
+    PARTS,
     CHUNKS,
     NODES,
     PACKS,

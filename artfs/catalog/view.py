@@ -16,6 +16,7 @@ from artfs.catalog.schema import (
     EdgeKind,
     NameRow,
     PackRow,
+    Part,
     Run,
     SerialKind,
     State,
@@ -23,6 +24,7 @@ from artfs.catalog.schema import (
     alias_key,
     edge_key,
     pair_key,
+    part_key,
     serial_key,
 )
 from artfs.errors import IntegrityError, NotFoundError
@@ -232,6 +234,10 @@ class View:
                 raise damaged_index(f"what run {key[17:].hex()} did is missing")
             edges.append(edge)
         return sorted(edges, key=_time)
+
+    def parts(self, name: str, group: str) -> list[Part]:
+        """What processes added so far to a version that they make together."""
+        return [part for _key, part in tables.PARTS.scan(self._txn, part_key(name, group))]
 
     # Contents
 

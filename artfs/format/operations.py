@@ -13,9 +13,16 @@ import msgspec
 from msgspec import Meta
 
 from artfs.errors import StoreFormatError
-from artfs.format.bounds import FIRST_SERIAL, Count, Digest, Index, Serial
+from artfs.format.bounds import FIRST_SERIAL, Count, Digest, Index, Serial, Time
 from artfs.format.runs import Learnt, RunOp
-from artfs.names import parse_alias, parse_artifact_name, parse_artifact_type, parse_run_id, parse_tag
+from artfs.names import (
+    parse_alias,
+    parse_artifact_name,
+    parse_artifact_type,
+    parse_distributed_id,
+    parse_run_id,
+    parse_tag,
+)
 
 __all__ = [
     "FIRST_SERIAL",
@@ -29,6 +36,8 @@ __all__ = [
     "CatalogOp",
     "Entry",
     "Op",
+    "PartAdded",
+    "PartsTaken",
     "Tree",
     "VersionCreated",
     "VersionDeleted",
@@ -207,6 +216,50 @@ class AliasRemoved(_Operation, frozen=True, array_like=True, tag="alias-removed"
     previous: Index
 
 
+class PartAdded(_Operation, frozen=True, array_like=True, tag="part-added"):
+    """A process adds to a version that several make together.
+
+    Attributes:
+        group: What they call that version (the distributed id).
+        name: The artifact's name.
+        number: How many parts there were before.
+        tree: What it adds.
+        fields: What it says of the version.
+        added_ns: When (nanoseconds since 1970).
+        aliases: To be moved to the version.
+        run: The run that adds it.
+    """
+
+    group: str
+    name: str
+    number: Index
+    tree: Tree
+    fields: VersionFields
+    added_ns: Time
+    aliases: tuple[str, ...] = ()
+    run: str | None = None
+
+    def __post_init__(self) -> None:
+        parse_distributed_id(self.group)
+        parse_artifact_name(self.name)
+        for alias in self.aliases:
+            parse_alias(alias)
+        if self.run is not None:
+            parse_run_id(self.run)
+
+
+class PartsTaken(_Operation, frozen=True, array_like=True, tag="parts-taken"):
+    """All `count` parts have become the version that is logged with this."""
+
+    group: str
+    name: str
+    count: Index
+
+    def __post_init__(self) -> None:
+        parse_distributed_id(self.group)
+        parse_artifact_name(self.name)
+
+
 CatalogOp: TypeAlias = (
     ArtifactCreated
     | ArtifactEdited
@@ -221,7 +274,7 @@ CatalogOp: TypeAlias = (
     | AliasRemoved
 )
 """One change of artifacts, versions and aliases."""
-Op: TypeAlias = CatalogOp | RunOp
+Op: TypeAlias = CatalogOp | RunOp | PartAdded | PartsTaken
 """One change of the catalog."""
 
 

@@ -10,14 +10,17 @@ from artfs.catalog import (
     Catalog,
     Environment,
     Journal,
+    NewPart,
     NewRun,
     NewVersion,
+    Together,
     VersionEdit,
     journal,
     rebuild,
     rebuild_catalog,
 )
 from artfs.errors import IntegrityError, StoreError
+from artfs.format.operations import VersionFields
 from artfs.format.runs import RunFields
 from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
 
@@ -47,6 +50,9 @@ def live(place: CatalogPlace) -> None:
         log(catalog, "fruit", logged_by=RUN, how="commit")
         catalog.edit_run(RUN, lambda fields: RunFields(fields.name, "job", fields.config, b'{"loss":2}'), WHO)
         catalog.finish_run(RUN, "failed", WHO)
+        catalog.add_part(NewPart("epoch 1", "fruit", tree("pear"), VersionFields(), ["best"], RUN), WHO)
+        log(catalog, "fruit", together=Together("epoch 1", 1))
+        catalog.add_part(NewPart("epoch 2", "fruit", tree("fig"), VersionFields()), WHO)
         catalog.start_run(NewRun(RUN), WHO)
 
 
@@ -54,7 +60,7 @@ def test_every_operation_is_in_the_history_that_is_rebuilt(place: CatalogPlace) 
     live(place)
     with place.open() as catalog:
         done = {type(op).__name__ for record in catalog.history() for op in record.entry.ops}
-    assert len(done) == 16
+    assert len(done) == 18
 
 
 def test_a_rebuilt_index_has_the_same_rows(place: CatalogPlace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from artfs.catalog import Actor, Environment, NewRun, NewVersion, PackRow, Tree, View, tables
+from artfs.catalog import Actor, Environment, NewPart, NewRun, NewVersion, PackRow, Tree, View, tables
 from artfs.catalog.schema import pair_key
 from artfs.chunks.writer import PackWriter, encode_record, pack_path
 from artfs.errors import IntegrityError, StoreError
 from artfs.format.chunklist import Piece, encode_chunk_page
 from artfs.format.digest import digest, digest_and_table
 from artfs.format.node import Entry, Kind, Sealed, encode_page
+from artfs.format.operations import VersionFields
 from artfs.format.pack import HEAD_SIZE, Location, PackKind, RecordKind
 from artfs.names import EntryPath, parse_entry_path, parse_ref
 from artfs.store import Store, open_store, root_entry
@@ -92,6 +93,8 @@ def _live(place: Path, tmp_path: Path) -> None:
         store.put([many], NewVersion(name="files"))
         run = store.catalog.start_run(NewRun(), WHO)
         store.catalog.use_version(run.id, parse_ref("files"), WHO)
+        tree = store.version(parse_ref("odd")).tree
+        store.catalog.add_part(NewPart("together", "odd", tree, VersionFields()), WHO)
         store.commit(parse_ref("files"), {(b"17",): None, (b"a new one",): b"x", (b"2999",): b""})
         store.catalog.delete_version(parse_ref("odd:v0"), WHO)
         store.catalog.delete_artifact("gone", WHO)
