@@ -11,6 +11,7 @@ from artfs.errors import ArtifactFinalizedError
 
 if TYPE_CHECKING:
     from artfs.api.artifact import Artifact
+    from artfs.catalog import Together
     from artfs.store.store import Store
 
 __all__ = ["log"]
@@ -24,6 +25,7 @@ def log(
     aliases: Sequence[str] | str | None = None,
     tags: Sequence[str] | str | None = None,
     if_changed: bool = False,
+    together: Together | None = None,
 ) -> None:
     """Make a version of a draft.
 
@@ -34,6 +36,7 @@ def log(
         aliases: To be moved here; `latest` moves anyway.
         tags: Besides those that the draft has.
         if_changed: Take the latest version instead when its contents are the same.
+        together: The parts of other processes that are in it.
 
     Raises:
         ArtifactFinalizedError: The artifact is logged already.
@@ -53,6 +56,7 @@ def log(
         tags=tags_of([*artifact.tags, *tags_of(tags)]),
         ttl_ns=artifact.ttl_ns,
         logged_by=run,
+        together=together,
     )
     tree = draft.tree(store)
     logged = store.catalog.create_version(version, tree, current_actor(run), if_changed=if_changed)

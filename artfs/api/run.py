@@ -9,9 +9,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from artfs.api import distributed
 from artfs.api.artifact import Artifact
 from artfs.api.logging import log
 from artfs.api.stores import shared_store
@@ -65,6 +67,11 @@ class Run:
     def id(self) -> str:
         """8 characters a-z and 0-9, by which `artfs.init(id=...)` goes on with it."""
         return self._row.id
+
+    @property
+    def store_path(self) -> Path:
+        """The store that it is noted in."""
+        return self._place
 
     @property
     def job_type(self) -> str:
@@ -149,7 +156,7 @@ class Run:
         """Log an artifact as an output: it becomes the next version of its name, and `latest` moves to it.
 
         Args:
-            artifact_or_path: A draft; or a file or a directory, of which one is made.
+            artifact_or_path: A draft; or a file, a directory or a URI, of which one is made.
             name: What the artifact of a path is called; None: `run-<id>-<basename>`.
             type: Its type; None: as an artifact of that name has it, else `dataset`.
             aliases: Names for this version besides `latest`.
@@ -168,6 +175,76 @@ class Run:
         artifact = self._artifact(artifact_or_path, name, type)
         self.update()
         log(self._store, artifact, run=self.id, aliases=aliases, tags=tags, if_changed=if_changed)
+        return artifact
+
+    def upsert_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Add to a version that several processes make together; `finish_artifact` of one of them logs it.
+
+        Args:
+            artifact_or_path: A draft, or a path, as for `log_artifact`. Give the paths of each process their own place.
+            name: What the artifact of a path is called; the same in all processes.
+            type: Its type.
+            aliases: For the version.
+            tags: For the version.
+            distributed_id: By which the processes find together.
+
+        Returns:
+            The draft, to which nothing more can be added.
+
+        Raises:
+            TypeError: No `distributed_id` is given.
+            ArtifactFinalizedError: The artifact is logged.
+            InvalidInputError: A name, alias or tag is not allowed.
+        """
+        if distributed_id is None:
+            raise TypeError("upsert_artifact() needs a distributed_id, by which the processes find together")
+        artifact = self._artifact(artifact_or_path, name, type)
+        distributed.add_part(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
+        return artifact
+
+    def finish_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Log the version that several processes made together. Call it once, when all of them have added.
+
+        Args:
+            artifact_or_path: A draft with what this process adds, perhaps nothing; or a path, as for `log_artifact`.
+            name: What the artifact of a path is called.
+            type: Its type.
+            aliases: Names for the version besides those that were given when it was added to.
+            tags: Likewise.
+            distributed_id: By which the processes find together.
+
+        Returns:
+            The artifact, which is logged now.
+
+        Raises:
+            TypeError: No `distributed_id` is given.
+            ConflictError: Two processes added different files at one path; or one adds, or finishes, just now.
+            ArtifactFinalizedError: The artifact is logged.
+            InvalidInputError: A name, alias or tag is not allowed.
+        """
+        if distributed_id is None:
+            raise TypeError("finish_artifact() needs a distributed_id, by which the processes find together")
+        artifact = self._artifact(artifact_or_path, name, type)
+        self.update()
+        distributed.finish(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
         return artifact
 
     def logged_artifacts(self) -> list[Artifact]:
@@ -245,7 +322,9 @@ class Run:
         with self._store.catalog.view() as view:
             there = view.artifact_by_name(name)
         artifact = Artifact(name, type_ or (DEFAULT_TYPE if there is None else there.type), store=self._store)
-        if os.path.isdir(path):
+        if "://" in path:
+            artifact.add_reference(path)
+        elif os.path.isdir(path):
             artifact.add_dir(path)
         else:
             artifact.add_file(path)
