@@ -28,12 +28,14 @@ from artfs.vfs.draft.extents import Range, clip, cover, drop, extents, ranges
 from artfs.vfs.draft.inodes import fault
 from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows
 from artfs.vfs.draft.spool import Spool
+from artfs.vfs.draft.waste import Waste
 
 __all__ = ["Contents", "without_privileges"]
 
 _MAX_SIZE: Final = (1 << 63) - 1
 _TAILS_HELD: Final = 4096
 _SPOOLED: Final = 256 << 10
+_SYNCED_HELD: Final = 4096
 
 
 def without_privileges(mode: int) -> int:
@@ -49,6 +51,9 @@ class Contents:
         files: Its data files.
         stored: Reads what is in the store.
         backlog: Is told of all changes.
+
+    Attributes:
+        waste: What is given up.
     """
 
     def __init__(self, rows: Rows, files: DataFiles, stored: ContentReader, backlog: Backlog) -> None:
@@ -57,9 +62,9 @@ class Contents:
         self._stored = stored
         self._backlog = backlog
         self._tails: dict[int, Range] = {}
-        self._frozen = False
-        self._garbage: list[Range] = []
         self._spool = Spool(files)
+        self.waste = Waste(files, self._spool)
+        self._unsynced: dict[int, set[int]] = {}
 
     def read(self, ino: int, row: InodeRow, offset: int, size: int) -> Data:
         """Read a range of a file; shorter only at its end."""
@@ -133,6 +138,9 @@ class Contents:
         batch.mark_inode(ino)
         batch.apply()
         self._hold(ino, tail)
+        unsynced = self._unsynced.get(ino)
+        if unsynced is not None:
+            unsynced.add(target)
         return written
 
     def _hold(self, ino: int, tail: Range) -> None:
@@ -160,30 +168,21 @@ class Contents:
         batch.mark_inode(ino)
 
     def empty(self, batch: Batch, ino: int) -> None:
-        """Give up all that data files have of a file; they go when the batch was applied and `collect` is called."""
+        """Give up all that data files have of a file."""
         dropped = drop(batch, self._rows, ino)
         row = batch.inode(ino)
-        own = {extent.data for extent in dropped if not extent.data & SPOOL}
-        if row.data:
-            own.add(row.data)
-        self._garbage += [Range(0, 0, data) for data in own]
-        self._garbage += [extent for extent in dropped if extent.data & SPOOL][:1]
-        self._tails.pop(ino, None)
-
-    def collect(self) -> None:
-        """Remove data files that nothing points to any more, unless a commit may be reading them."""
-        if self._frozen:
-            return
-        while self._garbage:
-            piece = self._garbage.pop()
-            if piece.data & SPOOL:
-                self._spool.release(piece.data, piece.base)
+        own = dict.fromkeys((row.data,) if row.data else (), 0)
+        place: dict[int, Range] = {}
+        for extent in dropped:
+            if extent.data & SPOOL:
+                place.setdefault(0, extent)
             else:
-                self._files.remove(piece.data)
-
-    def spare(self) -> None:
-        """Forget what `empty` noted: its batch was not applied."""
-        self._garbage.clear()
+                own[extent.data] = own.get(extent.data, 0) + extent.end - extent.start
+        for data, size in own.items():
+            self.waste.note(data, 0, size)
+        for extent in place.values():
+            self.waste.note(extent.data, extent.base, extent.end - extent.start)
+        self._tails.pop(ino, None)
 
     def replace_by_stored(self, batch: Batch, ino: int, content: Content) -> None:
         """Let a file's bytes be what the store has of them, which are the same."""
@@ -197,18 +196,23 @@ class Contents:
 
     def freeze(self) -> None:
         """Keep all data files from now on."""
-        self._frozen = True
+        self.waste.frozen = True
         self._spool.freeze()
 
     def thaw(self) -> None:
         """Data files may go again."""
-        self._frozen = False
-        self.collect()
+        self.waste.frozen = False
 
     def sync(self, ino: int) -> None:
         """Make a file's bytes durable, before the rows that point to them are."""
-        for extent in extents(self._rows, ino):
-            self._files.sync(extent.data)
+        written = self._unsynced.get(ino)
+        if written is None:  # never synced here: look at all of it
+            written = {extent.data for extent in extents(self._rows, ino)}
+        for data in written:
+            self._files.sync(data)
+        if len(self._unsynced) >= _SYNCED_HELD:
+            self._unsynced.clear()
+        self._unsynced[ino] = set()
 
     def recall(self, found: Iterable[tuple[int, Extent]], *, purge: bool) -> None:
         """Find out which data files there are, and by whom they are used.

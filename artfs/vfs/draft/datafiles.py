@@ -40,7 +40,9 @@ class DataFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._open: OrderedDict[int, int] = OrderedDict()
-        self._unsynced: set[int] = set()
+        self._synced: set[int] = set()
+        self._failed: set[int] = set()
+        self._unnamed = True
 
     def _descriptor(self, data: int, flags: int = 0) -> int:
         descriptor = self._open.get(data)
@@ -56,6 +58,7 @@ class DataFiles:
     def create(self, data: int) -> None:
         """Make an empty data file; one that is there is emptied: its number was taken by a change that never was."""
         self._descriptor(data, os.O_CREAT | os.O_TRUNC)
+        self._unnamed = True
 
     def write(self, data: int, offset: int, piece: bytes) -> int:
         """Write at an offset; tells how much, which is less than asked when the disk is full.
@@ -63,7 +66,7 @@ class DataFiles:
         Raises:
             OSError: Nothing could be written.
         """
-        self._unsynced.add(data)
+        self._synced.discard(data)
         return os.pwrite(self._descriptor(data), piece, offset)
 
     def read(self, data: int, offset: int, size: int) -> bytes:
@@ -80,18 +83,29 @@ class DataFiles:
         _libc.fallocate(self._descriptor(data), _PUNCH, ctypes.c_int64(offset), ctypes.c_int64(size))
 
     def sync(self, data: int) -> None:
-        """Make what was written durable.
+        """Make what was written durable, by earlier processes too.
 
         Raises:
             OSError: It could not be; it never will be said to be.
         """
-        if data in self._unsynced:
+        if data in self._failed:  # the system tells once only
+            raise fault(errno.EIO)
+        if data in self._synced:
+            return
+        try:
             os.fdatasync(self._descriptor(data))
-            self._unsynced.discard(data)
+            if self._unnamed:
+                os.fsync(self._directory)
+                self._unnamed = False
+        except OSError:
+            self._failed.add(data)
+            raise
+        self._synced.add(data)
 
     def remove(self, data: int) -> None:
         """Remove a data file, which may be gone."""
-        self._unsynced.discard(data)
+        self._synced.discard(data)
+        self._failed.discard(data)
         descriptor = self._open.pop(data, -1)
         if descriptor >= 0:
             os.close(descriptor)

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -408,14 +409,19 @@ class Draft:
         self._contents.thaw()
 
     def sweep(self, limit: int = 1000) -> bool:
-        """Remove some rows that a commit made void; tells whether there may be more."""
+        """Remove some rows that a commit made void, and data files without rows; tells whether there may be more."""
         end = number(self._counters.state.committed + 1)
         for table in (b"Y", b"Z"):
             found = [key for key, _nothing in self._database.items(table, limit=limit) if key < end]
             if found:
                 self._database.apply([(table + key, None) for key in found])
                 return True
-        return False
+        waste = self._contents.waste
+        if waste.is_empty:
+            return False
+        self._database.sync()
+        waste.remove()
+        return not waste.is_empty
 
     def checkpoint_if_due(self) -> None:
         """Begin a new log when this one is long."""
@@ -425,25 +431,34 @@ class Draft:
     def checkpoint(self) -> None:
         """Show all changes to snapshots that are opened from now on, and begin a new log."""
         self._database.checkpoint()
+        self._contents.waste.remove()
 
     def close(self) -> None:
         """Close it; it stays as it is."""
+        with suppress(OSError):
+            self.checkpoint()
         self._files.close()
         self._database.close()
 
     # ---------------------------------------------------------------------------------------------------- within
 
     def _batch(self) -> Batch:
+        self._contents.waste.spare()  # of one that came to nothing
         return Batch(self._database, self._inodes, self._counters, self._base)
 
     def _apply(self, batch: Batch) -> None:
         """Apply a change that may give up data files."""
+        waste = self._contents.waste
         try:
             batch.apply()
-        except OSError:
-            self._contents.spare()
+        except BaseException:
+            waste.spare()
             raise
-        self._contents.collect()
+        waste.accept()
+        if waste.is_due:
+            with suppress(OSError):  # the change is made, and what it gave up stays
+                self._database.sync()
+                waste.remove()
 
     def _queue(self, ino: int) -> None:
         """Have a file stored some time, if all its bytes are in data files."""

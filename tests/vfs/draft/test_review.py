@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,3 +75,88 @@ def test_a_temporary_file_that_was_large_leaves_nothing_to_store(draft: Draft) -
     draft.closed(ino, writing=True)
     assert not draft.has_backlog()
     assert draft.jobs() == []
+
+
+def copy_of_what_is_durable(draft: Draft, place: Path, logged: int) -> Path:
+    """What a power cut leaves: all that was unlinked is gone, and of the log only what was synced is there."""
+    shutil.copytree(draft.directory, place)
+    (log,) = place.glob("redo-*.log")
+    os.truncate(log, logged)
+    return place
+
+
+@contextmanager
+def opened(place: Path, store: Store) -> Iterator[Draft]:
+    draft = Draft(place, store)
+    yield draft
+    draft.close()
+
+
+def log_size(draft: Draft) -> int:
+    (log,) = draft.directory.glob("redo-*.log")
+    return log.stat().st_size
+
+
+@pytest.mark.parametrize("size", [1000, 1_000_000])
+def test_a_synced_file_survives_a_power_cut_while_it_is_replaced(
+    tmp_path: Path, store: Store, draft: Draft, size: int
+) -> None:
+    old = make(draft, "f", b"o" * size)
+    new = make(draft, "f.new", b"n" * size)
+    draft.sync(old)
+    draft.sync(new)
+    durable = log_size(draft)
+    draft.rename(BASE, b"f.new", BASE, b"f")
+    with opened(copy_of_what_is_durable(draft, tmp_path / "cut", durable), store) as cut:
+        assert bytes(cut.read(old, 0, size)) == b"o" * size
+        assert bytes(cut.read(new, 0, size)) == b"n" * size
+    draft.checkpoint()
+    assert sum(path.stat().st_blocks for path in (draft.directory / "data").iterdir()) * 512 < size + 8192
+
+
+def test_what_an_earlier_process_wrote_is_synced_too(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make_draft(tmp_path / "draft2", None)
+    with opened(place, store) as first:
+        ino = make(first, "f", b"x" * 1_000_000)
+    synced: list[str] = []
+    real = os.fdatasync
+
+    def note(descriptor: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    with opened(place, store) as second:
+        second.sync(ino)
+        second.sync(ino)
+    assert len([path for path in synced if "/data/" in path]) == 1
+
+
+def test_a_file_that_could_not_be_synced_is_never_said_to_be(draft: Draft, monkeypatch: pytest.MonkeyPatch) -> None:
+    ino = make(draft, "f", b"x" * 1_000_000)
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "lost")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError, match="lost"):
+            draft.sync(ino)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        draft.sync(ino)
+
+
+def test_a_removed_file_takes_no_other_with_it_when_its_mount_is_killed(
+    tmp_path: Path, store: Store, draft: Draft
+) -> None:
+    kept = make(draft, "kept", b"kept")
+    gone = make(draft, "gone", b"gone")
+    draft.opened(gone, writing=False)
+    draft.unlink(BASE, b"gone")
+    place = shutil.copytree(draft.directory, tmp_path / "killed")
+    with opened(place, store) as following:
+        assert bytes(following.read(kept, 0, 10)) == b"kept"
+        following.checkpoint()
+        assert bytes(following.read(kept, 0, 10)) == b"kept"

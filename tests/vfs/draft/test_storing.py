@@ -95,6 +95,7 @@ def test_a_file_that_is_stored_while_it_grows_is_what_putting_it_makes(
     storer.store(draft.directory, draft.jobs())
     assert before_close > len(BIG) // 2
     draft.stored(result for _place, result in storer.flush())
+    draft.checkpoint()
     assert not list((draft.directory / "data").iterdir())
     assert bytes(draft.read(ino, 50 << 20, 1000)) == BIG[50 << 20 :][:1000]
     before = stored_bytes(store)
@@ -113,6 +114,7 @@ def test_changing_four_kilobytes_of_a_large_file_stores_a_few_chunks(
     draft.write(ino, 60 << 20, b"x" * 4096)
     draft.closed(ino, writing=True)
     assert not draft.has_backlog()
+    draft.checkpoint()
     held = sum(path.stat().st_blocks * 512 for path in (draft.directory / "data").iterdir())
     assert held < 100_000
     commit(draft, storer)
