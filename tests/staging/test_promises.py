@@ -1,0 +1,173 @@
+"""Promises about drafts that no other test quotes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from artfs.store import open_store
+from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.rows import BASE
+from tests.support.drafts import make_draft
+from tests.support.stagedstore import StagedStore
+
+_BIG = 8 << 20
+
+
+@pytest.fixture
+def draft(staged: StagedStore) -> Path:
+    """An empty draft."""
+    place = staged.mountpoint / "animals"
+    place.mkdir()
+    return place
+
+
+def held(staged: StagedStore) -> int:
+    """Bytes that data files take on the disk."""
+    return sum(path.stat().st_blocks * 512 for path in staged.store.glob("drafts/*/data/*"))
+
+
+def test_a_write_to_a_part_of_a_file_keeps_that_part(staged: StagedStore, tmp_path: Path) -> None:
+    """A draft is not a copy.
+
+    S19: A draft that is opened over a version shows that version, and copies nothing of it: a write to a part of a
+    file keeps that part and takes the rest from the version.
+    """
+    source = tmp_path / "source"
+    source.mkdir()
+    contents = os.urandom(_BIG)
+    (source / "big").write_bytes(contents)
+    staged.put(source, "animals")
+    draft = staged.stage("animals")
+    assert (draft / "big").read_bytes() == contents
+    assert held(staged) == 0
+    with open(draft / "big", "r+b") as file:
+        file.seek(1 << 20)
+        file.write(b"x" * 4096)
+    assert (draft / "big").read_bytes() == contents[: 1 << 20] + b"x" * 4096 + contents[(1 << 20) + 4096 :]
+    assert held(staged) < 64 << 10
+
+
+def test_what_a_version_had_is_the_mounters_and_what_is_made_its_makers(staged: StagedStore, tmp_path: Path) -> None:
+    """A draft has owners, as a local file system has.
+
+    S21: What a version had belongs to the user who mounted; what is made belongs to who makes it. The kernel checks
+    permissions by owner and mode, set-user-ID bits have no effect, and devices cannot be opened.
+    """
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "file").write_text("x")
+    staged.put(source, "animals")
+    staged.umount()
+    staged.mount(allow_other=True)
+    draft = staged.stage("animals")
+    assert ((draft / "file").stat().st_uid, (draft / "file").stat().st_gid) == (os.geteuid(), os.getegid())
+    draft.chmod(0o777)
+    (draft / "private").write_text("secret")
+    (draft / "private").chmod(0o600)
+    os.mknod(draft / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    with pytest.raises(PermissionError):
+        (draft / "null").read_bytes()
+    program = (
+        "import os; open('made', 'w').close(); print(os.stat('made').st_uid)\n"
+        "try: open('private')\n"
+        "except PermissionError: print('refused')\n"
+    )
+    command = ["setpriv", "--reuid=65534", "--clear-groups", sys.executable, "-c", program]
+    told = subprocess.run(command, cwd=draft, capture_output=True, text=True, timeout=30, check=True).stdout.split()
+    assert told == ["65534", "refused"]
+    (draft / "id").write_bytes(Path("/usr/bin/id").read_bytes())
+    (draft / "id").chmod(0o4755)
+    command = ["setpriv", "--reuid=65534", "--clear-groups", "./id", "-u"]
+    told = subprocess.run(command, cwd=draft, capture_output=True, text=True, timeout=30, check=True).stdout.split()
+    assert told == ["65534"]
+
+
+def test_inode_numbers_stay_over_commits_and_mounts(staged: StagedStore, draft: Path) -> None:
+    """Numbers of inodes are for ever.
+
+    S22: An inode number in a draft stays as long as the file is there, also over commits and mounts. The time of
+    access changes only when it is set.
+    """
+    (draft / "d").mkdir()
+    (draft / "d/a").write_text("a")
+    (draft / "b").write_text("b")
+    os.utime(draft / "b", ns=(123_456_789, 987_654_321))
+    paths = [draft, draft / "d", draft / "d/a", draft / "b"]
+    numbers = [path.stat().st_ino for path in paths]
+    staged.commit(draft)
+    (draft / "b").write_text("changed")
+    (draft / "d/a").rename(draft / "a")
+    paths[2] = draft / "a"
+    assert [path.stat().st_ino for path in paths] == numbers
+    os.utime(draft / "b", ns=(123_456_789, 987_654_321))
+    assert (draft / "b").read_text() == "changed"
+    staged.umount()
+    staged.mount()
+    assert [path.stat().st_ino for path in paths] == numbers
+    assert (draft / "b").stat().st_atime_ns == 123_456_789
+
+
+def test_syncing_a_file_syncs_its_bytes_and_then_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S25: What was synced (fsync, sync) survives a power cut."""
+    synced: list[str] = []
+    real = os.fdatasync
+
+    def fdatasync(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        real(descriptor)
+
+    with open_store(tmp_path / "store", create=True) as store:
+        draft = Draft(make_draft(tmp_path / "draft", None), store)
+        try:
+            small = draft.make(BASE, b"small", stat.S_IFREG | 0o644, 0, 0).ino
+            large = draft.make(BASE, b"large", stat.S_IFREG | 0o644, 0, 0).ino
+            monkeypatch.setattr(os, "fdatasync", fdatasync)
+            for ino, size, kind in ((small, 100, "spool-"), (large, 1 << 20, "")):
+                draft.write(ino, 0, b"x" * size)
+                synced.clear()
+                draft.sync(ino)
+                assert len(synced) == 2
+                assert synced[0].removeprefix(kind).isdigit()
+                assert synced[1].startswith("redo-")
+        finally:
+            draft.close()
+
+
+def test_a_draft_does_what_a_local_file_system_does(draft: Path) -> None:
+    """What programs ask of a file system first.
+
+    S20: Inside a draft files, directories, symlinks, hard links, FIFOs, sockets and devices are made, written, moved
+    and removed as on a local file system: rename with NOREPLACE and EXCHANGE, O_APPEND, O_DIRECT, shared writable
+    mappings, locks, files that are unlinked while open, listings that are stable while names come and go.
+
+    (What it does in particular is in `test_basics`, `test_programs` and the machines; here is what programs ask first.)
+    """
+    (draft / "file").write_bytes(b"0123456789")
+    os.link(draft / "file", draft / "second")
+    os.symlink("file", draft / "link")
+    os.mkfifo(draft / "fifo")
+    (draft / "directory").mkdir()
+    kinds = {path.name: stat.S_IFMT(path.lstat().st_mode) for path in draft.iterdir()}
+    assert kinds == {
+        "file": stat.S_IFREG,
+        "second": stat.S_IFREG,
+        "link": stat.S_IFLNK,
+        "fifo": stat.S_IFIFO,
+        "directory": stat.S_IFDIR,
+    }
+    assert (draft / "second").stat().st_nlink == 2
+    with open(draft / "file", "r+b") as file:
+        os.unlink(draft / "file")
+        os.unlink(draft / "second")
+        assert os.fstat(file.fileno()).st_nlink == 0
+        file.seek(5)
+        file.write(b"x")
+        file.seek(0)
+        assert file.read() == b"01234x6789"
+    assert not (draft / "link").exists()
