@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from artfs.api import logged
+from artfs.api import lineage, logged
 from artfs.api.contents import Contents
 from artfs.api.described import Described
 from artfs.api.entry import ManifestEntry
@@ -27,6 +27,9 @@ from artfs.format.node import Entry
 from artfs.names import DEFAULT_TYPE, VersionRef, quoted
 from artfs.store.store import Store, root_entry
 from artfs.store.tree.diff import Difference
+
+if TYPE_CHECKING:
+    from artfs.api.run import Run
 
 __all__ = ["Artifact"]
 
@@ -557,6 +560,54 @@ class Artifact(Described):
             ArtifactNotLoggedError: One of them is a draft.
         """
         return list(self._live().diff(self.row, other.row))
+
+    # Where it comes from
+
+    @logged_only
+    def logged_by(self) -> Run | None:
+        """The run that logged it; None if it was logged outside of runs.
+
+        Raises:
+            ArtifactNotLoggedError: It is a draft.
+        """
+        return lineage.logged_by(self._live(), self.row)
+
+    @logged_only
+    def used_by(self) -> list[Run]:
+        """The runs that used it, in the order of time.
+
+        Raises:
+            ArtifactNotLoggedError: It is a draft.
+        """
+        return lineage.used_by(self._live(), self.row)
+
+    @logged_only
+    def ancestors(self, depth: int | None = None) -> list[Artifact]:
+        """The versions that went into it by way of runs, the nearest first; deleted ones left out.
+
+        Args:
+            depth: How many runs to go back; None: all.
+
+        Raises:
+            ArtifactNotLoggedError: It is a draft.
+            InvalidInputError: `depth` is negative.
+        """
+        found = lineage.ancestors(self._live(), self.row, depth)
+        return [Artifact.of_version(self._live(), version) for version in found]
+
+    @logged_only
+    def descendants(self, depth: int | None = None) -> list[Artifact]:
+        """The versions that it went into by way of runs, the nearest first; deleted ones left out.
+
+        Args:
+            depth: How many runs to go on; None: all.
+
+        Raises:
+            ArtifactNotLoggedError: It is a draft.
+            InvalidInputError: `depth` is negative.
+        """
+        found = lineage.descendants(self._live(), self.row, depth)
+        return [Artifact.of_version(self._live(), version) for version in found]
 
     def _open_entry(self, entry: ManifestEntry) -> IO[bytes]:
         return logged.open_entry(self._live(), entry)

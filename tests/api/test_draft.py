@@ -195,6 +195,7 @@ def test_logged_only_attributes_of_a_draft_are_refused(store: Store) -> None:
     for name in (
         *("get_entry", "files", "file", "open", "download", "checkout"),
         *("verify", "new_draft", "delete", "wait", "diff"),
+        *("logged_by", "used_by", "ancestors", "descendants"),
     ):
         with pytest.raises(ArtifactNotLoggedError):
             getattr(artifact, name)()
