@@ -34,6 +34,8 @@ _IDLE_MS: Final = 1000
 _SOON_MS: Final = 100
 _FLUSH_BYTES: Final = 256 << 20
 _PAUSE_SECONDS: Final = 10.0
+_FILES: Final = 64
+"""Of jobs of so many the longest message is one that a socket takes."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class Housekeeping:
     @staticmethod
     def _jobs_of(opened: OpenDraft) -> list[Job]:
         try:
-            return opened.draft.jobs() if opened.draft.has_backlog() else []
+            return opened.draft.jobs(_FILES) if opened.draft.has_backlog() else []
         except (OSError, ArtfsError) as error:  # its commit will store them, or say why it cannot
             _log.warning("what is to be stored of %s: %s", opened.place.name, error)
             return []
