@@ -239,6 +239,10 @@ class View:
         """What processes added so far to a version that they make together."""
         return [part for _key, part in tables.PARTS.scan(self._txn, part_key(name, group))]
 
+    def all_parts(self) -> Iterator[Part]:
+        """The parts of all versions that are not finished."""
+        return (part for _key, part in tables.PARTS.scan(self._txn))
+
     # Contents
 
     def find_node(self, node: bytes) -> bytes | None:

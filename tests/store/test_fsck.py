@@ -355,6 +355,15 @@ def test_an_edited_index_is_found_and_made_again(
     assert _rows(place) == rows
 
 
+def test_a_part_of_an_unfinished_version_whose_tree_is_missing_is_found(place: Path) -> None:
+    missing = Tree(digest(b"nowhere"), digest(b"content"), 1, 1, 0o755, 1)
+    with open_store(place) as store:
+        store.catalog.add_part(NewPart("together", "shards", missing, VersionFields()), WHO)
+    report = fsck(place)
+    assert invariants(report) == {"C11"}
+    assert "shards (part 0 of together)" in report.findings[0].message
+
+
 def test_nodes_that_the_index_forgot_are_found_and_brought_back(place: Path) -> None:
     rows = _rows(place)
     with open_store(place) as store:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from artfs.catalog import Environment, Journal, State, Version, View, tables
+from artfs.catalog import Environment, Journal, State, Tree, View, tables
 from artfs.catalog.check import check_index, check_journal
 from artfs.catalog.compare import check_replay
 from artfs.chunks.writer import pack_path
 from artfs.errors import IntegrityError
 from artfs.format.digest import table_digest
 from artfs.format.pack import FooterEntry, Location, RecordKind
+from artfs.names import printable
 from artfs.store.fsck.finding import Affected, BadRecords, Finding, Part, told
 from artfs.store.fsck.known import Known, find_locations
 from artfs.store.fsck.trees import Trees
@@ -64,22 +65,28 @@ def _check(
     if journal_is_sound:
         yield from _check_against_journal(layout, environment, state, scratch)
     with View(environment.begin_read()) as view:
-        versions = list(_versions(view))
+        contents = [*_versions(view), *_parts(view)]
     known = Known(environment, layout, bad)
     yield from _check_against_packs(layout, environment, known, bad)
     trees = Trees(known)
-    for ref, version in versions:
-        yield from trees.check(ref, version.tree)
-    for ref, version in versions:
-        for path in trees.affected(version.tree):
+    for ref, tree in contents:
+        yield from trees.check(ref, tree)
+    for ref, tree in contents:
+        for path in trees.affected(tree):
             yield Affected(ref, path)
 
 
-def _versions(view: View) -> Iterator[tuple[str, Version]]:
-    """All versions in sight, with what they are called."""
+def _versions(view: View) -> Iterator[tuple[str, Tree]]:
+    """The contents of all versions in sight, with what these are called."""
     for artifact in view.artifacts():
         for version in view.versions(artifact.serial):
-            yield f"{artifact.name}:{version.name}", version
+            yield f"{artifact.name}:{version.name}", version.tree
+
+
+def _parts(view: View) -> Iterator[tuple[str, Tree]]:
+    """The contents of all parts of versions that are not finished."""
+    for part in view.all_parts():
+        yield f"{part.name} (part {part.number} of {printable(part.group)})", part.tree
 
 
 def _check_against_journal(layout: Layout, environment: Environment, state: State, scratch: Path) -> Iterator[Finding]:
