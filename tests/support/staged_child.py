@@ -185,10 +185,12 @@ def patch(path: str, offset: str, length: str) -> None:
 # -------------------------------------------------------------------------------------------------------------- editors
 
 
-def save(how: str, path: str, text: str) -> None:
-    """Save a file as an editor does."""
-    _EDITORS[how](Path(path), text.encode())
-    assert Path(path).read_bytes() == text.encode()
+def save(name: str, text: str) -> None:
+    """Save the file of that name in each of the directories that are called like editors, as that editor does."""
+    for editor, write in _EDITORS.items():
+        path = Path(editor, name)
+        write(path, text.encode())
+        assert path.read_bytes() == text.encode()
 
 
 def _vim(path: Path, text: bytes) -> None:

@@ -176,7 +176,7 @@ class Draft:
         _assert_same(workshop.list(workshop.store.mountpoint.joinpath(*self.ref.split(":"))), before)
         self.python("forget_contents")
         _assert_same(workshop.list(self.top), before)
-        assert workshop.store.json("status", self.top)["changes"] == [], self.ref
+        assert self.run("cat", ".artfs/status") == f"{self.name} from {self.ref}\n".encode()  # and no changes
         return before
 
     def reopen(self) -> None:
