@@ -136,6 +136,8 @@ def _entry(
         )
     if stat.S_ISLNK(row.mode):
         return Entry(name, Kind.SYMLINK, 0o777, row.mtime_ns, row.size, digest(row.target), extra=row.target)
+    if row.content.is_reference and ino not in stored:
+        return row.content.entry(name, mode, row.mtime_ns)
     if not row.size:
         return Entry(name, Kind.FILE, mode, row.mtime_ns, 0, EMPTY_DIGEST)
     content = stored.get(ino) or (row.content.digest, row.content.extra)

@@ -19,7 +19,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from artfs.format.digest import Data
-from artfs.format.node import Entry, Kind
 from artfs.store.content import ContentReader
 from artfs.vfs.draft.backlog import Backlog
 from artfs.vfs.draft.batch import Batch
@@ -86,9 +85,8 @@ class Contents:
         """Read what no extent covers: content up to its limit, then zeros."""
         at = gap.start
         if at < content.limit:
-            entry = Entry(b"", Kind.FILE, 0, 0, content.size, content.digest, extra=content.extra)
             at = min(gap.end, content.limit)
-            parts.append(self._stored.read(entry, gap.start, at - gap.start))
+            parts.append(self._stored.read(content.entry(), gap.start, at - gap.start))
         if at < gap.end:
             parts.append(bytes(gap.end - at))
 
@@ -162,7 +160,7 @@ class Contents:
                 clip(batch, self._rows, ino, size)
                 content = row.content
                 if content.limit > size:
-                    content = Content(content.digest, content.extra, content.size, size)
+                    content = content._replace(limit=size)
                 row = replace(row, content=content)
         batch.set_inode(ino, replace(row, size=size, counter=self._backlog.changed(ino)))
         batch.mark_inode(ino)

@@ -46,11 +46,17 @@ def row_of_entry(entry: Entry, owner: tuple[int, int]) -> InodeRow:
         atime_ns=entry.mtime_ns,
         mtime_ns=entry.mtime_ns,
         ctime_ns=entry.mtime_ns,
-        content=Content(entry.digest, entry.extra, entry.size, entry.size) if entry.kind == Kind.FILE else NO_CONTENT,
+        content=_content_of(entry),
         target=entry.extra if entry.kind == Kind.SYMLINK else b"",
         lower=entry.node if directory else b"",
         committed=Committed(entry.node, entry.digest, entry.size, entry.below) if directory else None,
     )
+
+
+def _content_of(entry: Entry) -> Content:
+    if entry.kind not in {Kind.FILE, Kind.REFERENCE}:
+        return NO_CONTENT
+    return Content(entry.digest, entry.extra, entry.size, entry.size, entry.kind == Kind.REFERENCE)
 
 
 class Inodes:

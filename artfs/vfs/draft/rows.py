@@ -27,6 +27,8 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from artfs.format.node import Entry, Kind
+
 __all__ = [
     "BASE",
     "META_JSON",
@@ -89,19 +91,26 @@ class Rows(Protocol):
 
 
 class Content(NamedTuple):
-    """Bytes of a file that the store has.
+    """Bytes of a file that the store has, or refers to.
 
     Attributes:
         digest: Of the chunk or the chunk list, as in `Entry`.
         extra: As in `Entry`.
         size: How many bytes that content has.
         limit: How many of them, from the first on, are bytes of this file still.
+        is_reference: They are elsewhere, as in an entry of that kind.
     """
 
     digest: bytes
     extra: bytes
     size: int
     limit: int
+    is_reference: bool = False
+
+    def entry(self, name: bytes = b"", mode: int = 0, mtime_ns: int = 0) -> Entry:
+        """The entry that a file with this content has."""
+        kind = Kind.REFERENCE if self.is_reference else Kind.FILE
+        return Entry(name, kind, mode, mtime_ns, self.size, self.digest, extra=self.extra)
 
 
 NO_CONTENT: Final = Content(b"", b"", 0, 0)

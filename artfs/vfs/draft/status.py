@@ -74,7 +74,7 @@ def _change(draft: DraftTree, path: bytes, old: Entry | None, ino: int) -> Chang
         same = old.kind == Kind.SYMLINK and row.target == old.extra
     else:
         same = (
-            old.kind == Kind.FILE
+            old.kind == row.content.entry().kind
             and (row.mode & 0o1777, row.size) == (old.mode, old.size)
             and is_stored(draft, ino, row)
             and (not row.size or (row.content.digest, row.content.extra) == (old.digest, old.extra))

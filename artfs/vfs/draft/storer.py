@@ -236,7 +236,7 @@ class DraftStorer:
     def _large(
         self, draft: Path, frozen: FrozenDraft, ino: int, row: InodeRow, writer: FileWriter
     ) -> tuple[bytes, bytes]:
-        if row.content.limit:
+        if row.content.limit and not row.content.is_reference:
             return writer.changed(frozen, ino, row)
         growth = self._growing.pop((draft, ino), None)
         if growth is None or growth.counter != row.counter or growth.end > row.size:

@@ -13,7 +13,6 @@ from typing import Final
 from artfs.chunks.chunker import Chunker
 from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
-from artfs.format.node import Entry, Kind
 from artfs.store.chunkstore import ChunkWriter
 from artfs.store.tree.build import Content, NodeSink, build_content
 from artfs.store.tree.pages import Pages
@@ -94,9 +93,8 @@ class FileWriter:
     def changed(self, draft: DraftTree, ino: int, row: InodeRow) -> Content:
         """Store a file of which a part is in the store already."""
         content = row.content
-        old = Entry(b"", Kind.FILE, 0, 0, content.size, content.digest, extra=content.extra)
         ranges = [(extent.start, extent.end) for extent in draft.extents(ino)]
-        kept = intact(self._pages.pieces(old), content.limit, ranges, row.size)
+        kept = intact(self._pages.pieces(content.entry()), content.limit, ranges, row.size)
 
         def read(offset: int, size: int) -> Data:
             return draft.read(ino, offset, size)
