@@ -29,6 +29,8 @@ def used_by(store: Store, version: Version) -> list[Run]:
 def ancestors(store: Store, version: Version, depth: int | None = None) -> list[Version]:
     """The versions that one was made from, through the runs that used them and logged it; the nearest first.
 
+    A deleted version is passed through, and not given.
+
     Args:
         store: Where it is.
         version: Where to begin; not among those given.
@@ -67,10 +69,10 @@ def _reached(
             found = {near.serial: near for start in nearest for near in _next(view, start, to_run, to_version)}
             nearest = [near for serial, near in found.items() if serial not in seen]
             seen.update((near.serial, near) for near in nearest)
-    return list(seen.values())[1:]
+    return [reached for reached in list(seen.values())[1:] if not reached.deleted]
 
 
 def _next(view: View, version: Version, to_run: EdgeKind, to_version: EdgeKind) -> list[Version]:
     edges = [edge for by in view.edges_of_version(version, to_run) for edge in view.edges_of_run(by.run, to_version)]
-    versions = [view.version(edge.artifact, edge.index) for edge in edges]
+    versions = [view.version(edge.artifact, edge.index, deleted=True) for edge in edges]
     return [found for found in versions if found is not None]

@@ -44,3 +44,24 @@ def test_what_was_logged_outside_of_a_run_has_none(tmp_path: Path) -> None:
     artifact.save()
     assert artifact.logged_by() is None
     assert artifact.used_by() == []
+
+
+def test_a_deleted_version_is_passed_through_and_not_given(tmp_path: Path) -> None:
+    names = ["raw", "cleaned", "model"]
+    for number, name in enumerate(names):
+        with artfs.init(store=tmp_path / "store") as run:
+            for used in names[:number][-1:]:
+                run.use_artifact(used)
+            _made(run, name)
+    api = artfs.Api(tmp_path / "store")
+    api.artifact("cleaned").delete()
+    assert [artifact.name for artifact in api.artifact("model").ancestors()] == ["raw:v0"]
+    assert [artifact.name for artifact in api.artifact("raw").descendants()] == ["model:v0"]
+
+
+def test_a_circle_ends(tmp_path: Path) -> None:
+    with artfs.init(store=tmp_path / "store") as run:
+        state = _made(run, "state")
+        run.use_artifact(state)
+        run.use_artifact(run.log_artifact(state.new_draft()))
+    assert [artifact.name for artifact in state.ancestors()] == ["state:v1"]
