@@ -58,7 +58,7 @@ class Example:
             raise SkippedError(f"`pip download` of pyfuse3 {version} did not end in {_PATIENCE_SECONDS} s") from None
         found = next(place.glob("*.tar.gz"), None)
         if done.returncode or found is None:
-            said = next((line for line in done.stderr.splitlines() if "rror" in line), "it says nothing")
+            said = next((line for line in done.stderr.splitlines() if "error" in line.lower()), "it says nothing")
             raise SkippedError(f"`pip download` gives no source of pyfuse3 {version}: {said.strip()}")
         with tarfile.open(found) as archive:
             archive.extractall(place, filter="data")
