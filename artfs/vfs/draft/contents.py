@@ -14,6 +14,7 @@ import errno
 import stat
 import time
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -35,6 +36,7 @@ _MAX_SIZE: Final = (1 << 63) - 1
 _TAILS_HELD: Final = 4096
 _SPOOLED: Final = 256 << 10
 _SYNCED_HELD: Final = 4096
+_LOOKED_AT: Final = 64
 
 
 def without_privileges(mode: int) -> int:
@@ -114,10 +116,11 @@ class Contents:
                 data = batch.take("data")
                 self._files.create(data)
             target, base, tail = data, 0, None
+        hidden: list[Range] = []
         written = self._files.write(target, base + offset, piece)
         end = offset + written
         if tail is None:
-            tail = cover(batch, self._rows, ino, Range(offset, end, target, base))
+            tail = cover(batch, self._rows, ino, Range(offset, end, target, base), hidden)
         now = time.time_ns()
         counter = self._backlog.wrote(ino, offset, end, fresh=row.size == 0)
         batch.set_inode(
@@ -139,7 +142,19 @@ class Contents:
         unsynced = self._unsynced.get(ino)
         if unsynced is not None:
             unsynced.add(target)
+        if hidden:
+            self._give_up(ino, hidden)
         return written
+
+    def _give_up(self, ino: int, hidden: list[Range]) -> None:
+        """Give up the data files of extents that were written over, if the file has nothing else in them."""
+        left = list(islice(extents(self._rows, ino), _LOOKED_AT + 1))
+        if len(left) > _LOOKED_AT:  # written to here and there; they go with the file
+            return
+        used = {(extent.data, extent.base) for extent in left}
+        for data, base in {(extent.data, extent.base) for extent in hidden} - used:
+            self.waste.note(data, base, sum(r.end - r.start for r in hidden if (r.data, r.base) == (data, base)))
+        self.waste.accept()
 
     def _hold(self, ino: int, tail: Range) -> None:
         if len(self._tails) >= _TAILS_HELD:

@@ -66,7 +66,7 @@ def ranges(rows: Rows, ino: int, start: int, end: int) -> Iterator[Range]:
         yield Range(at, end, 0)
 
 
-def cover(batch: Batch, rows: Rows, ino: int, new: Range) -> Range:
+def cover(batch: Batch, rows: Rows, ino: int, new: Range, hidden: list[Range]) -> Range:
     """Note that [start, end) of a file is in a data file now.
 
     Args:
@@ -74,6 +74,7 @@ def cover(batch: Batch, rows: Rows, ino: int, new: Range) -> Range:
         rows: Where the file's extents are read; nothing in the batch may have changed them yet.
         ino: The file.
         new: What was written.
+        hidden: Gets the extents of which nothing is left.
 
     Returns:
         The extent that it became part of.
@@ -92,6 +93,8 @@ def cover(batch: Batch, rows: Rows, ino: int, new: Range) -> Range:
             _put(batch, ino, Range(new.end, old.end, old.data, old.base))
         elif old.start == new.end:
             _put(batch, ino, old)
+        elif old.start >= new.start:
+            hidden.append(old)
     covered = Range(start, end, new.data, new.base)
     _put(batch, ino, covered)
     return covered

@@ -250,9 +250,10 @@ class Names:
         Raises:
             OSError: ENOENT: it has none.
         """
-        found = self.parents(ino)
+        prefix = link_key(ino, 0, b"")[:-8]
+        found = self._rows.items(prefix, limit=1)  # of sixty thousand, it may be
         if found:
-            return found[0]
+            return int.from_bytes(found[0][0][:8]), found[0][0][8:]
         if ino > BASE and self._rows.get(inode_key(ino)) is None:
             return self._inodes.base_name(ino)
         raise fault(errno.ENOENT)

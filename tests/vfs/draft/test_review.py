@@ -160,3 +160,19 @@ def test_a_removed_file_takes_no_other_with_it_when_its_mount_is_killed(
         assert bytes(following.read(kept, 0, 10)) == b"kept"
         following.checkpoint()
         assert bytes(following.read(kept, 0, 10)) == b"kept"
+
+
+def test_bytes_that_were_written_over_take_no_room(draft: Draft) -> None:
+    small = make(draft, "small", b"s" * 200_000)
+    big = make(draft, "big", b"b" * 4_000_000)
+    for _commit in range(3):
+        draft.freeze()
+        draft.thaw()
+        draft.write(small, 0, b"S" * 300_000)
+        draft.write(big, 0, b"B" * 3_000_000)
+        draft.write(big, 3_000_000, b"B" * 1_000_000)
+    draft.checkpoint()
+    assert bytes(draft.read(small, 0, 300_000)) == b"S" * 300_000
+    assert bytes(draft.read(big, 0, 4_000_000)) == b"B" * 4_000_000
+    held = sum(path.stat().st_blocks * 512 for path in (draft.directory / "data").iterdir())
+    assert held < 4_400_000
