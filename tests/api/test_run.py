@@ -111,6 +111,15 @@ def test_log_artifact_of_a_path_is_named_after_run_and_path(run: Run, tmp_path: 
         run.log_artifact("missing")
 
 
+def test_log_artifact_of_a_uri_is_a_reference(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").write_bytes(b"w")
+    uri = (tmp_path / "weights.pt").as_uri()
+    artifact = run.log_artifact(uri, name="weights")
+    (entry,) = artifact.manifest.entries.values()
+    assert (entry.path, entry.ref) == ("weights.pt", uri)
+    assert entry.open().read() == b"w"
+
+
 def test_use_artifact_finds_a_version_and_notes_it(run: Run) -> None:
     for text in ("old", "new"):
         run.log_artifact(draft(text=text))
