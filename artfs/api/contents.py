@@ -71,7 +71,7 @@ class Contents:
             SourceError: The file cannot be read, or changed meanwhile.
         """
         self._room(path)
-        self._open().files([file])
+        self._open().file(file)
         self.add(path, file.entry(), overwrite=overwrite)
 
     def add_tree(self, prefix: bytes, top: SourceDirectory, *, merge: bool) -> None:

@@ -11,12 +11,13 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from artfs.chunks.chunker import Chunker
 from artfs.errors import SourceError, StoreError
 from artfs.format.chunklist import Piece
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
 from artfs.store.chunkstore import ChunkWriter
-from artfs.store.ingest import ingest
+from artfs.store.ingest import SMALL_BYTES, ingest, ingest_small
 from artfs.store.nodes import NodeWriter
 from artfs.store.progress import Progress, Quiet
 from artfs.store.session import WriterSession
@@ -44,6 +45,7 @@ class Deposit:
         self._session = WriterSession(store.layout.tmp)
         self._lock = threading.Lock()
         self._closed = False
+        self._chunker: Chunker | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -68,9 +70,30 @@ class Deposit:
             try:
                 ingest(files, self.store.layout.format.chunker, self._chunks, self._nodes, progress or Quiet())
             except SourceError:
-                self._nodes.flush()
-                self._begin()  # the old writer waits for chunks that nobody will append any more
+                self._renew()
                 raise
+
+    def file(self, file: SourceFile) -> None:
+        """Store the contents of one file; see `files`."""
+        if file.size > SMALL_BYTES:
+            self.files([file])
+            return
+        with self._lock:
+            self._check_open()
+            try:
+                ingest_small(file, self._cutter, self.store.layout.format.chunker, self._chunks, self._nodes)
+            except SourceError:
+                self._renew()
+                raise
+
+    def _cutter(self) -> Chunker:
+        self._chunker = self._chunker or Chunker(self.store.layout.format.chunker)
+        return self._chunker
+
+    def _renew(self) -> None:
+        """Begin again after a failure: the old writer waits for chunks that nobody will append any more."""
+        self._nodes.flush()
+        self._begin()
 
     def copy(self, source: Store, entry: Entry) -> Content:
         """Store a file that is in another store."""

@@ -26,7 +26,10 @@ from artfs.store.progress import Progress
 from artfs.store.source import SourceFile, identity, source_error
 from artfs.store.tree.build import NodeSink, build_content
 
-__all__ = ["ingest"]
+__all__ = ["SMALL_BYTES", "ingest", "ingest_small"]
+
+SMALL_BYTES = 1 << 20
+"""What one thread stores as quickly as several."""
 
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 128
@@ -71,6 +74,27 @@ def ingest(
     except BaseException:
         pipeline.stop()
         raise
+
+
+def ingest_small(
+    file: SourceFile, chunker: Callable[[], Chunker], params: ChunkParams, chunks: ChunkWriter, nodes: NodeSink
+) -> None:
+    """Store the contents of one file on the caller's thread: for one that is small, the stages cost more than the work.
+
+    Args:
+        file: Of at most `SMALL_BYTES`.
+        chunker: Gives a chunker of these parameters; not called for a file that is one chunk.
+        params: How to cut.
+        chunks: Takes the chunks.
+        nodes: Takes the chunk list.
+
+    Raises:
+        SourceError: The file cannot be read, or changed while it was.
+        StorageError: The store cannot be written.
+    """
+    prepared = chunks.prepare(_read(file, chunker, params))
+    chunks.append(prepared)
+    file.digest, file.extra = build_content([Piece(length, chunk) for chunk, length, _record in prepared], nodes)
 
 
 class _Pipeline:
@@ -157,7 +181,7 @@ class _Pipeline:
         def work() -> Prepared:
             pieces: list[Data] = []
             for file in files:
-                found = self._read(file)
+                found = _read(file, self._chunker, self._params)
                 counts.append(len(found))
                 pieces += found
             return self._chunks.prepare(pieces)
@@ -171,28 +195,6 @@ class _Pipeline:
             self._progress.advance(len(files), sum(file.size for file in files))
 
         self._submit(work, written)
-
-    def _read(self, file: SourceFile) -> list[Data]:
-        """Read a file that fits in memory and cut it."""
-        descriptor = _open(file)
-        try:
-            if file.size > 2 * _BUFFER_BYTES:
-                raise _changed(file)
-            data = os.read(descriptor, file.size) if file.size else b""
-            _unchanged(file, descriptor, len(data))
-        except OSError as error:
-            raise source_error(error, file.path) from error
-        finally:
-            os.close(descriptor)
-        if len(data) <= self._params.min_size:
-            return [data] if data else []
-        view = memoryview(data)
-        start = 0
-        pieces: list[Data] = []
-        for end in self._chunker().split(view, final=True):
-            pieces.append(view[start:end])
-            start = end
-        return pieces
 
     def _submit_large(self, file: SourceFile) -> None:
         """Read a large file through a ring of buffers; the writer gives a buffer back when it is in the pack."""
@@ -243,6 +245,29 @@ class _Pipeline:
             except Empty:
                 continue  # look whether the writer has failed meanwhile
         raise self._error
+
+
+def _read(file: SourceFile, chunker: Callable[[], Chunker], params: ChunkParams) -> list[Data]:
+    """Read a file that fits in memory and cut it."""
+    descriptor = _open(file)
+    try:
+        if file.size > 2 * _BUFFER_BYTES:
+            raise _changed(file)
+        data = os.read(descriptor, file.size) if file.size else b""
+        _unchanged(file, descriptor, len(data))
+    except OSError as error:
+        raise source_error(error, file.path) from error
+    finally:
+        os.close(descriptor)
+    if len(data) <= params.min_size:
+        return [data] if data else []
+    view = memoryview(data)
+    start = 0
+    pieces: list[Data] = []
+    for end in chunker().split(view, final=True):
+        pieces.append(view[start:end])
+        start = end
+    return pieces
 
 
 def _open(file: SourceFile) -> int:
