@@ -13,12 +13,13 @@ from __future__ import annotations
 import errno
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
 
+from artfs.errors import IntegrityError
 from artfs.format.digest import Data
 from artfs.store.content import ContentReader
 from artfs.vfs.draft.backlog import Backlog
@@ -26,7 +27,7 @@ from artfs.vfs.draft.batch import Batch
 from artfs.vfs.draft.datafiles import SPOOL, DataFiles
 from artfs.vfs.draft.extents import Range, clip, cover, drop, extents, ranges
 from artfs.vfs.draft.inodes import fault
-from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows
+from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows, decode_extent
 from artfs.vfs.draft.spool import Spool
 from artfs.vfs.draft.waste import Waste
 
@@ -37,6 +38,7 @@ _TAILS_HELD: Final = 4096
 _SPOOLED: Final = 256 << 10
 _SYNCED_HELD: Final = 4096
 _LOOKED_AT: Final = 64
+_ROWS_AT_A_TIME: Final = 4096
 
 
 def without_privileges(mode: int) -> int:
@@ -227,18 +229,31 @@ class Contents:
             self._unsynced.clear()
         self._unsynced[ino] = set()
 
-    def recall(self, found: Iterable[tuple[int, Extent]], *, purge: bool) -> None:
+    def recall(self, *, purge: bool) -> None:
         """Find out which data files there are, and by whom they are used.
 
         Args:
-            found: All extents with the inode that each belongs to.
             purge: Remove the data files that a crash left behind.
         """
         referenced: set[int] = set()
-        for _ino, extent in found:
-            referenced.add(extent.data)
-            if extent.data & SPOOL:
-                self._spool.recall(extent.data, extent.base)
+        try:
+            for extent in self._all_extents():
+                referenced.add(extent.data)
+                if extent.data & SPOOL:
+                    self._spool.recall(extent.data, extent.base)
+        except IntegrityError:  # who reads there is told; what the damaged row named is not known
+            self.waste.kept = True
+            return
         if purge:
             for data in set(self._files.numbers()) - referenced:
                 self._files.remove(data)
+
+    def _all_extents(self) -> Iterator[Extent]:
+        start = b""
+        while True:
+            found = self._rows.items(b"E", start, _ROWS_AT_A_TIME)
+            for _key, value in found:
+                yield decode_extent(value)
+            if len(found) < _ROWS_AT_A_TIME:
+                return
+            start = found[-1][0] + b"\0"

@@ -108,12 +108,17 @@ class Draft:
         self._listing = Listing(self._database, self._inodes, store.pages)
         self._names = Names(self._database, self._inodes, store.pages, self._listing)
         self._usage = Usage(None if purge else self._counters.state.next_ino)
-        self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
-        if purge:
-            for ino in list(self._orphans):  # only processes of an earlier mount could use them
-                self._bury(ino)
-        extents = self._database.items(b"E")
-        self._contents.recall(((int.from_bytes(key[:8]), decode_extent(value)) for key, value in extents), purge=purge)
+        try:
+            self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
+            self._contents.recall(purge=purge)
+            if purge:
+                with suppress(OSError):  # on a full disk they stay
+                    for ino in list(self._orphans):  # only processes of an earlier mount could use them
+                        self._bury(ino)
+        except BaseException:
+            self._files.close()
+            self._database.close()
+            raise
 
     # ---------------------------------------------------------------------------------------------------- looking
 

@@ -31,6 +31,7 @@ class Waste:
 
     Attributes:
         frozen: A commit may be reading what is given up.
+        kept: It cannot be told whether another row names it: a row is damaged.
     """
 
     def __init__(self, files: DataFiles, spool: Spool) -> None:
@@ -40,6 +41,7 @@ class Waste:
         self._pieces: deque[tuple[int, int, int]] = deque()
         self._bytes = 0
         self.frozen = False
+        self.kept = False
 
     def note(self, data: int, base: int, size: int) -> None:
         """A change that is being made gives up a data file; or a place in one that is shared.
@@ -64,7 +66,7 @@ class Waste:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing that can be removed."""
-        return self.frozen or not self._pieces
+        return self.frozen or self.kept or not self._pieces
 
     @property
     def is_due(self) -> bool:
@@ -78,7 +80,7 @@ class Waste:
 
     def remove(self) -> None:
         """Remove some of it. All changes so far are durable."""
-        for _ in range(0 if self.frozen else min(_AT_A_TIME, len(self._pieces))):
+        for _ in range(0 if self.is_empty else min(_AT_A_TIME, len(self._pieces))):
             data, base, size = self._pieces.popleft()
             self._bytes -= size
             if data & SPOOL:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from artfs.errors import IntegrityError
 from artfs.store import Store, open_store
 from artfs.vfs.draft.draft import Draft
-from artfs.vfs.draft.rows import BASE
+from artfs.vfs.draft.rows import BASE, extent_key
 from artfs.vfs.draft.storer import DraftStorer
 from tests.support.drafts import commit, make_draft
 from tests.vfs.draft.test_storing import files_of, make
@@ -176,3 +177,20 @@ def test_bytes_that_were_written_over_take_no_room(draft: Draft) -> None:
     assert bytes(draft.read(big, 0, 4_000_000)) == b"B" * 4_000_000
     held = sum(path.stat().st_blocks * 512 for path in (draft.directory / "data").iterdir())
     assert held < 4_400_000
+
+
+def test_a_damaged_row_of_one_file_leaves_the_others(tmp_path: Path, store: Store) -> None:
+    place = make_draft(tmp_path / "damaged", None)
+    with opened(place, store) as draft:
+        bad, good, gone = (make(draft, name, name.encode()) for name in ("bad", "good", "gone"))
+    rows = place / "rows" / "data.mdb"
+    key = extent_key(bad, 0)
+    rows.write_bytes(rows.read_bytes().replace(key + bytes([3]), key + bytes([4])))
+    with opened(place, store) as draft:
+        assert bytes(draft.read(good, 0, 10)) == b"good"
+        with pytest.raises(IntegrityError):
+            draft.read(bad, 0, 10)
+        draft.unlink(BASE, b"gone")
+        draft.checkpoint()
+        assert bytes(draft.read(good, 0, 10)) == b"good"
+        assert gone
