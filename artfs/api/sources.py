@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -34,13 +35,19 @@ def file_source(local_path: str | os.PathLike[str], policy: str) -> SourceFile:
     """
     if policy not in _POLICIES:
         raise InvalidInputError(f"policy {policy!r} is not allowed: use 'mutable' or 'immutable'")
-    raw = os.fsencode(os.path.realpath(local_path))
-    if not os.path.isfile(raw):
-        raise InvalidInputError(f"{quoted(os.fspath(local_path))} is no file: use add_dir for a directory")
+    raw = os.fsencode(os.path.abspath(local_path))
     try:
-        return SourceFile(b"", raw, os.stat(raw))
+        status = os.lstat(raw)
+        if stat.S_ISLNK(status.st_mode):
+            raw = os.path.realpath(raw)
+            status = os.stat(raw)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InvalidInputError(f"{quoted(os.fspath(local_path))} is no file: it does not exist") from error
     except OSError as error:
         raise source_error(error, raw) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidInputError(f"{quoted(os.fspath(local_path))} is no file: use add_dir for a directory")
+    return SourceFile(b"", raw, status)
 
 
 def directory_source(

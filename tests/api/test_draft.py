@@ -92,6 +92,13 @@ def test_add_file_of_a_directory_or_a_missing_file_is_a_value_error(store: Store
         artifact.add_dir(images / "rex.txt")
 
 
+def test_a_link_to_a_file_is_added_as_the_file(store: Store, images: Path) -> None:
+    artifact = _draft(store)
+    artifact.add_file(images / "link")
+    log(store, artifact)
+    assert artifact.open("link").read() == b"rex"
+
+
 def test_the_same_path_with_other_contents_needs_overwrite(store: Store, images: Path) -> None:
     artifact = _draft(store)
     artifact.add_file(images / "rex.txt", name="a")
