@@ -235,7 +235,10 @@ def parse_entry_path(path: str | bytes) -> EntryPath:
     Raises:
         InvalidInputError: Empty, absolute, too long, or a part that is not allowed.
     """
-    raw = path.encode("utf-8", "surrogateescape") if isinstance(path, str) else path
+    try:
+        raw = path.encode("utf-8", "surrogateescape") if isinstance(path, str) else path
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"path {path!r} is not allowed: it is not Unicode") from None
     if len(raw) > MAX_PATH_BYTES:
         raise InvalidInputError(f"path of {len(raw)} bytes is too long: at most {MAX_PATH_BYTES} are allowed")
     parts = tuple(raw.split(b"/"))

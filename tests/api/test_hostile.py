@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import artfs
@@ -27,6 +27,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[artfs.Run]:
 
 
 @given(name=TEXT, type_=TEXT, alias=TEXT, tag=TEXT, path=TEXT)
+@example(name="\ud800", type_="\ud800", alias="\ud800", tag="\ud800", path="\ud800")
+@example(name="x\n", type_="x\n", alias="x\n", tag="x\n", path="x\n")
+@example(name="\0", type_="\0", alias="\0", tag="\0", path="\0")
 @settings(max_examples=150, deadline=None)
 def test_what_is_logged_keeps_the_rules(run: artfs.Run, name: str, type_: str, alias: str, tag: str, path: str) -> None:
     for named, typed, aliased, tagged, placed in (
@@ -51,6 +54,7 @@ def test_what_is_logged_keeps_the_rules(run: artfs.Run, name: str, type_: str, a
 
 
 @given(text=TEXT)
+@example(text="\ud800")
 @settings(max_examples=150, deadline=None)
 def test_what_is_asked_for_is_refused_or_not_found(run: artfs.Run, text: str) -> None:
     api = artfs.Api(run.store_path)
@@ -68,6 +72,7 @@ def test_what_is_asked_for_is_refused_or_not_found(run: artfs.Run, text: str) ->
 
 
 @given(text=TEXT, key=TEXT)
+@example(text="\ud800", key="\ud800")
 @settings(max_examples=100, deadline=None)
 def test_a_run_keeps_what_it_is_told_or_refuses_it(run: artfs.Run, text: str, key: str) -> None:
     run.name, run.summary[key] = text, text
