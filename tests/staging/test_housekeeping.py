@@ -18,7 +18,8 @@ from artfs.fuse.staging.drafts import Drafts
 from artfs.fuse.staging.housekeeping import Housekeeping
 from artfs.fuse.staging.messages import Commit, Committed, FromServer, FromStorer, Idle, Settle, Taken
 from artfs.fuse.staging.openfiles import OpenFiles
-from artfs.store import open_store
+from artfs.fuse.staging.status import status_text
+from artfs.store import Store, open_store
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.home import DraftsHome
 from artfs.vfs.draft.jobs import Portion
@@ -69,13 +70,18 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    with open_store(tmp_path / "store", create=True) as store:
-        home = DraftsHome(store.layout.drafts)
-        with home.lock():
-            drafts = Drafts(home, store, OpenFiles(), purge=True, timed=False)
-            yield Served(drafts)
-            drafts.close()
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "store", create=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def served(store: Store) -> Iterator[Served]:
+    home = DraftsHome(store.layout.drafts)
+    with home.lock():
+        drafts = Drafts(home, store, OpenFiles(), purge=True, timed=False)
+        yield Served(drafts)
+        drafts.close()
 
 
 def test_what_is_frozen_is_kept_for_a_storer_that_has_yet_to_begin(served: Served) -> None:
@@ -124,3 +130,11 @@ def test_one_damaged_draft_does_not_end_the_process_that_serves_all(
     served.commits.ask(served.opened, CommitRequest())
     assert served.last() == "error: damaged\n"
     assert not served.commits.unfinished
+
+
+def test_the_status_of_very_many_changes_makes_nobody_wait(
+    served: Served, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert status_text(served.opened, store) == "animals from nothing\nA before\n"
+    monkeypatch.setattr("artfs.fuse.staging.status._MAX_CHANGES", 2)
+    assert status_text(served.opened, store).endswith("very many changes: `artfs status` lists them\n")

@@ -13,6 +13,8 @@ from artfs.vfs.draft.status import changes
 __all__ = ["status_text"]
 
 _MAX_LINES: Final = 1000
+_MAX_CHANGES: Final = 50_000
+"""Of a draft in which more was changed nothing is listed here: all requests wait meanwhile."""
 
 
 def status_text(opened: OpenDraft, store: Store) -> str:
@@ -29,6 +31,8 @@ def status_text(opened: OpenDraft, store: Store) -> str:
         opened.draft.checkpoint()
     origin = opened.draft.origin
     lines = [f"{origin.artifact} from {origin.base_ref or 'nothing'}"]
+    if opened.draft.is_touched_more(_MAX_CHANGES):
+        return f"{lines[0]}\nvery many changes: `artfs status` lists them\n"
     found = list(islice(changes(opened.draft.tree(), store.pages), _MAX_LINES + 1))
     lines += [f"{change.kind} {printable(change.path)}" for change in found[:_MAX_LINES]]
     if len(found) > _MAX_LINES:

@@ -168,6 +168,11 @@ class Draft:
         start = number(self._counters.state.committed + 1)
         return any(self._database.items(table, start, limit=1) for table in (b"Y", b"Z"))
 
+    def is_touched_more(self, limit: int) -> bool:
+        """Whether more than so many things were changed since; an inode and its name are two."""
+        start = number(self._counters.state.committed + 1)
+        return sum(len(self._database.items(table, start, limit + 1)) for table in (b"Y", b"Z")) > limit
+
     def tree(self) -> DraftTree:
         """The draft as it is, to be looked at until the next change."""
         return DraftTree(self._database, self._files, self._store, _owner(self.directory))
