@@ -41,8 +41,9 @@ class Service:
         options: How to serve it.
         writable: Drafts are written there.
         verbose: Copy the log to stderr.
-        share: Have workers share the device's descriptor, as they must where it cannot be cloned; and have nothing sent
-            again.
+        share: Have workers share the device's descriptor, as they must where it cannot be cloned.
+        again: Have requests that a process left without an answer sent to its successor, where only one process answers
+            and the kernel can do that.
     """
 
     store: Path
@@ -52,6 +53,7 @@ class Service:
     writable: bool = False
     verbose: bool = False
     share: bool = False
+    again: bool = True
 
 
 def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
@@ -76,7 +78,7 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         _shake_hands(session, handlers)
         if options.readahead_kib:
             _set_readahead(mount, options.readahead_kib)
-        again = not service.share and service.staff.alone and can_send_again(session)
+        again = service.again and service.staff.alone and can_send_again(session)
         clone = not service.share and not again and can_clone(session)
         crew, states = service.staff.crew(Post(session, log, clone, again))
         safe = clone or again

@@ -257,9 +257,10 @@ def test_at_the_end_of_the_mount_nothing_waits_and_what_is_frozen_goes_on(course
 # ------------------------------------------------------------------------------------------ what outlives a server
 
 
-def _reborn(open_files: OpenFiles) -> dict[int, int]:
-    """What a server that takes over is told, in a process of its own memory."""
-    return dict(open_files.recall())
+def _reborn(open_files: OpenFiles, *, again: bool = True) -> dict[int, int]:
+    """What a server that takes over learns."""
+    open_files.recall(again=again)
+    return dict(open_files.known)
 
 
 def test_files_that_are_open_are_known_to_the_next_server() -> None:
@@ -290,6 +291,18 @@ def test_what_was_noted_and_not_answered_is_not_noted_again() -> None:
     assert open_files.closed(11)
     open_files.answered()
     assert _reborn(open_files) == {10: 1}
+
+
+def test_where_nothing_is_said_again_a_file_whose_opening_was_not_answered_is_not_open() -> None:
+    open_files = OpenFiles()
+    open_files.opened(10)
+    open_files.answered()
+    open_files.opened(11)
+    assert _reborn(open_files, again=False) == {10: 1}
+    open_files.answered()
+    open_files.closed(10)  # the kernel does not wait for an answer to this
+    assert _reborn(open_files, again=False) == {}
+    assert open_files.opened(11)
 
 
 def test_the_memory_of_open_files_does_not_grow() -> None:

@@ -59,18 +59,18 @@ class StagedStore:
 
     # ------------------------------------------------------------------------------------------------- the mount
 
-    def try_mount(self, at: Path | None = None, **options: bool | int) -> tuple[int, str]:
-        """Mount the drafts; exit code and error."""
+    def try_mount(self, *kernel: str, at: Path | None = None, **options: bool | int) -> tuple[int, str]:
+        """Mount the drafts, as an older kernel would have it if `kernel` says so; exit code and error."""
         command = [sys.executable, "-m", "tests.support.stage_mount", str(self.store), str(at or self.mountpoint)]
         ended = subprocess.run(
-            [*command, json.dumps(options)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            [*command, json.dumps(options), *kernel], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
         )
         assert ended.stderr == ""
         return ended.returncode, ended.stdout.strip()
 
-    def mount(self, **options: bool | int) -> Path:
+    def mount(self, *kernel: str, **options: bool | int) -> Path:
         """Mount the drafts; where."""
-        assert self.try_mount(None, **options) == (0, "")
+        assert self.try_mount(*kernel, at=None, **options) == (0, "")
         return self.mountpoint
 
     def umount(self) -> None:

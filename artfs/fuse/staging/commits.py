@@ -75,6 +75,7 @@ class Commits:
     Attributes:
         owed: Askers that can be answered as soon as the loop lets their tasks run.
         ready: Frozen, and waiting for the storer.
+        asking: Askers whose requests are not answered.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -83,7 +84,7 @@ class Commits:
         self._results: dict[int, deque[CommitResult]] = {}
         self.ready: deque[Pending] = deque()
         self.owed = 0
-        self._askers = 0
+        self.asking = 0
 
     def ask(self, draft: OpenDraft, request: CommitRequest) -> Pending:
         """Ask for a commit; gives what to wait for.
@@ -135,12 +136,12 @@ class Commits:
 
     async def answer(self, pending: Pending) -> None:
         """Wait until an asker can be answered."""
-        if pending.answered.is_set() or self._askers == _ASKERS:  # so many only, since each keeps a task of the loop
+        if pending.answered.is_set() or self.asking == _ASKERS:  # so many only, since each keeps a task of the loop
             return
         pending.awaited = True
-        self._askers += 1
+        self.asking += 1
         await pending.answered.wait()
-        self._askers -= 1
+        self.asking -= 1
         self.owed -= 1
 
     def tick(self) -> float | None:

@@ -63,7 +63,7 @@ class Drafts:
         self._open: dict[int, OpenDraft] = {}
         self._open_files = open_files
         self._known_writers: dict[int, Counter[int]] = defaultdict(Counter)
-        for handle, count in open_files.recall().items():
+        for handle, count in open_files.known.items():
             number, local = split(handle & ~WRITING)
             self._known_writers[number][local] = count
         self.removed: list[Path] = []

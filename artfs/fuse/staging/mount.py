@@ -29,7 +29,7 @@ from artfs.mountinfo import MountInfo, mounts
 from artfs.store.layout import Layout, read_layout
 from artfs.vfs.draft.home import DraftsHome
 
-__all__ = ["serve_drafts"]
+__all__ = ["Stage", "serve_drafts"]
 
 _SERVER, _STORER = range(2)
 _DYING_SECONDS: Final = 2.0
@@ -37,11 +37,15 @@ _DYING_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
-class _Stage:
+class Stage:
     """The staff of a staging mount: the server, which leads, and the storer.
 
     When the server dies, so does what the storer was doing for it, and both begin anew with a channel in which nothing
     is left. The storer may die without the server.
+
+    Args:
+        store: The store's directory.
+        options: How to serve.
     """
 
     alone = True
@@ -87,7 +91,8 @@ class _Stage:
                 send_again(post.session)
 
         server, _storer = self._channel
-        mount = Mount(post.session, self._handlers, state, self._open_files, first=first, begin=begin)
+        open_files = self._open_files
+        mount = Mount(post.session, self._handlers, state, open_files, first=first, again=post.again, begin=begin)
         return run_server(self._store, server, mount)
 
     def _store_files(self) -> int:
@@ -117,7 +122,7 @@ def serve_drafts(
         ArtfsError: The store cannot be opened or not be mounted.
     """
     layout = read_layout(Path(store))
-    service = Service(layout.root, mountpoint, _Stage(layout.root, options), options, writable=True, verbose=verbose)
+    service = Service(layout.root, mountpoint, Stage(layout.root, options), options, writable=True, verbose=verbose)
     with _locked(layout):
         serve(service, on_ready)
 

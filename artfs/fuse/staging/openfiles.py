@@ -21,27 +21,40 @@ _LONG: Final = 1 << 16
 
 
 class OpenFiles:
-    """Handles of files that are open for writing. Make it before forking; one process at a time uses it."""
+    """Handles of files that are open for writing. Make it before forking; one process at a time uses it.
+
+    Attributes:
+        known: Those that processes before this one were told of, and how often each, once it is recalled.
+    """
 
     def __init__(self) -> None:
+        self.known: Counter[int] = Counter()
         self._memory = os.memfd_create("artfs-open-files", os.MFD_CLOEXEC)
         self._answered = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("Q")
         self._length = 0
         self._open = 0
         self._doubtful = 0
 
-    def recall(self) -> Counter[int]:
-        """The handles that processes before this one were told of, and how often each."""
+    def recall(self, *, again: bool) -> None:
+        """Learn what processes before this one were told.
+
+        Args:
+            again: The kernel says again what it was not answered; otherwise a file was not opened then.
+        """
         self._length = os.lseek(self._memory, 0, os.SEEK_END)
         records = [record for (record,) in _RECORD.iter_unpack(os.pread(self._memory, self._length, 0))]
         if self._length > self._answered[0]:
-            self._doubtful = records[-1]
+            if again:
+                self._doubtful = records[-1]
+            elif not records[-1] & _CLOSED:
+                self.closed(records[-1])
+                records.pop()
+                self.answered()
         found: Counter[int] = Counter()
         for record in records:
             found[record & ~_CLOSED] += -1 if record & _CLOSED else 1
-        found = +found
-        self._open = found.total()
-        return found
+        self.known = +found
+        self._open = self.known.total()
 
     def opened(self, handle: int) -> bool:
         """A file was opened for writing; tells whether that is new."""

@@ -47,6 +47,7 @@ class Mount:
         state: The process's slot of the shared memory.
         open_files: What is open for writing.
         first: No other process served this mount before.
+        again: What that one did not answer comes again.
         begin: To be called before the first request is taken.
     """
 
@@ -55,6 +56,7 @@ class Mount:
     state: memoryview[int]
     open_files: OpenFiles
     first: bool
+    again: bool
     begin: Callable[[], None]
 
 
@@ -75,7 +77,10 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
     with open_store(store) as opened:
         home = DraftsHome(opened.layout.drafts)
         timed = not mount.handlers.enable_writeback_cache
+        mount.open_files.recall(again=mount.again)
         drafts = Drafts(home, opened, mount.open_files, purge=mount.first, timed=timed)
+        if not mount.again:
+            drafts.caught_up()
         try:
             commits = Commits(time.monotonic)
             house = Housekeeping(drafts, commits, channel)
@@ -119,7 +124,7 @@ class _Loop:
         """Wait for a request; what is mostly the case takes no task switch and no coroutine."""
         house, commits = self._house, self._commits
         self._requests += 1
-        self._state[BUSY] = 0
+        self._state[BUSY] = bool(commits.asking)
         self._drafts.answered()
         if self._drafts.catching_up and not self._poll(0):
             self._drafts.caught_up()
