@@ -1,0 +1,88 @@
+"""Random histories for as long as one likes: `scripts/torture [NAME] [--minutes N] [--seed SEED]`.
+
+    staging   a draft in a real staging mount against a native directory, with commits and kills
+    draft     a draft without a mount against a native directory
+    catalog   the catalog against a model
+
+Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
+up to what the timing of processes makes of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from tests.support.checked import assert_clean
+from tests.support.stagedstore import StagedStore
+from tests.support.twinmachine import machine_on
+
+_Machine = type[RuleBasedStateMachine]
+_SETTINGS = settings(
+    max_examples=25, stateful_step_count=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@contextmanager
+def _staging() -> Iterator[_Machine]:
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        with StagedStore(Path(top)) as staged:
+            staged.mount()
+            yield machine_on(staged)
+        assert_clean(staged.store)
+
+
+def _machine_of(module: str, name: str) -> _Machine:
+    found: _Machine = getattr(importlib.import_module(module), name)
+    return found
+
+
+@contextmanager
+def _draft() -> Iterator[_Machine]:
+    yield _machine_of("tests.vfs.draft.test_draft_machine", "DraftMachine")
+
+
+@contextmanager
+def _catalog() -> Iterator[_Machine]:
+    yield _machine_of("tests.catalog.test_machine", "CatalogMachine")
+
+
+_MACHINES = {"staging": _staging, "draft": _draft, "catalog": _catalog}
+
+
+def _round(name: str, number: int) -> None:
+    with _MACHINES[name]() as machine:
+        run_state_machine_as_test(seed(number)(machine), settings=_SETTINGS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/torture", description="Random histories for a long time.")
+    parser.add_argument("name", nargs="?", choices=list(_MACHINES), metavar="NAME", help=", ".join(_MACHINES))
+    parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
+    parser.add_argument("--seed", type=int, help="run the round of this seed again, and no other")
+    options = parser.parse_args()
+    names = [options.name] if options.name else list(_MACHINES)
+    end = time.monotonic() + 60 * options.minutes
+    rounds = 0
+    while options.seed is not None or time.monotonic() < end:
+        name = names[rounds % len(names)]
+        number = secrets.randbits(32) if options.seed is None else options.seed
+        print(f"{name}: round {rounds + 1}, seed {number}", flush=True)
+        _round(name, number)
+        rounds += 1
+        if options.seed is not None:
+            break
+    print(f"{rounds} rounds, no difference")
+
+
+if __name__ == "__main__":
+    main()
