@@ -11,6 +11,7 @@ from pathlib import Path
 
 from artfs.errors import ConflictError, NotFoundError
 from artfs.fuse.staging.again import Again, NameChanges
+from artfs.fuse.staging.ballast import Ballast
 from artfs.fuse.staging.numbers import WRITING, split
 from artfs.fuse.staging.openfiles import OpenFiles
 from artfs.store import Store
@@ -52,6 +53,7 @@ class Drafts:
         removed: What is left of drafts that were closed.
         changed_ns: When one was last opened or closed; 0: not yet.
         catching_up: Requests may be such that the process before this one has carried out already.
+        ballast: Room to remove things on a full disk.
     """
 
     def __init__(self, home: DraftsHome, store: Store, open_files: OpenFiles, *, purge: bool, timed: bool) -> None:
@@ -69,6 +71,7 @@ class Drafts:
         self.removed: list[Path] = []
         self.changed_ns = 0
         self.catching_up = not purge
+        self.ballast = Ballast(store.layout.drafts / "ballast")
 
     def places(self) -> list[DraftPlace]:
         """Where the drafts are, by number."""
@@ -186,7 +189,13 @@ class Drafts:
     def forget(self, number: int, local: int, count: int) -> None:
         """The kernel forgot an inode of a draft, which may be closed."""
         opened = self._open.get(number)
-        if opened is not None:
+        if opened is None:
+            return
+        try:
+            opened.draft.forget(local, count)
+        except OSError as error:
+            if not self.ballast.helps(error):
+                raise
             opened.draft.forget(local, count)
 
     def free_space(self) -> os.statvfs_result:
@@ -198,3 +207,4 @@ class Drafts:
         for opened in self._open.values():
             opened.draft.close()
         self._open.clear()
+        self.ballast.drop()

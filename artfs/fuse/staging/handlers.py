@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from pyfuse3 import FUSEError
+from pyfuse3 import EntryAttributes, FUSEError, SetattrFields
 
 from artfs.errors import ArtfsError, ConflictError, InvalidInputError, NotFoundError, StorageError
 from artfs.fuse.errno import errno_of
 from artfs.fuse.staff import InitHandlers
+from artfs.fuse.staging.ballast import Ballast
 from artfs.fuse.staging.commits import Pending
 from artfs.fuse.staging.translation import StagingTranslation
 
@@ -24,7 +25,6 @@ __all__ = ["StagingHandlers"]
 _ANSWERED: Final = (
     "lookup",
     "getattr",
-    "setattr",
     "readlink",
     "mknod",
     "mkdir",
@@ -44,6 +44,8 @@ _ANSWERED: Final = (
     "releasedir",
     "statfs",
 )
+_MAKE_ROOM: Final = ("unlink", "rmdir", "rename", "open")
+"""Those that may; so may `setattr`, of which only what sets a size is meant."""
 _GRAVE: Final = frozenset({errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 _TOLD: Final = (ConflictError, InvalidInputError, NotFoundError)
 """What is the asker's own affair."""
@@ -62,10 +64,23 @@ class StagingHandlers(InitHandlers):
         super().__init__()
         self.enable_writeback_cache = writeback_cache
 
-    def serve(self, translation: StagingTranslation) -> None:
-        """Answer requests from now on."""
+    def serve(self, translation: StagingTranslation, ballast: Ballast) -> None:
+        """Answer requests from now on.
+
+        Args:
+            translation: Gives the answers.
+            ballast: Room for those that make room.
+        """
         for name in _ANSWERED:
-            setattr(self, name, _guarded(getattr(translation, name)))
+            answer = getattr(translation, name)
+            setattr(self, name, _guarded(ballast.sparing(answer) if name in _MAKE_ROOM else answer))
+        truncate = _guarded(ballast.sparing(translation.setattr))
+        change = _guarded(translation.setattr)
+
+        def set_attributes(ino: int, attr: EntryAttributes, fields: SetattrFields, *more: Any) -> Any:
+            return (truncate if fields.update_size else change)(ino, attr, fields, *more)
+
+        self.setattr = set_attributes  # type: ignore[method-assign, assignment] # the same, under other names
         write = _guarded(translation.write)
 
         async def write_and_wait(handle: int, offset: int, piece: bytes) -> int:

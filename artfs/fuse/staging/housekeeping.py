@@ -80,6 +80,8 @@ class Housekeeping:
             self._give_work(idle=idle)
         if self._unflushed:
             self.timeout_ms = min(self.timeout_ms, _SOON_MS)
+        if idle:
+            self._drafts.ballast.take()
         for opened in self._drafts.opened():
             if not opened.held and self._shorten(opened, idle=idle):
                 self.timeout_ms = 0

@@ -85,7 +85,7 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
             commits = Commits(time.monotonic)
             house = Housekeeping(drafts, commits, channel)
             control = ControlFiles(drafts, commits, lambda draft: status_text(draft, opened), owner)
-            mount.handlers.serve(StagingTranslation(drafts, commits, control, owner))
+            mount.handlers.serve(StagingTranslation(drafts, commits, control, owner), drafts.ballast)
             mount.begin()
             mount.state[READY] = 1
             _Loop(mount, drafts, commits, house, channel.fileno()).run()
