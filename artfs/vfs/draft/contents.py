@@ -98,10 +98,10 @@ class Contents:
         """Write to a file, which sets its times if it is `timed`.
 
         Returns:
-            How many bytes were written: fewer than there are if the disk is full.
+            How many bytes were written: fewer than there are if the disk is full, and it is `timed`.
 
         Raises:
-            OSError: None could be written.
+            OSError: None could be written; or, if it is not `timed`, not all.
         """
         row = batch.inode(ino)
         if offset + len(piece) > _MAX_SIZE:
@@ -120,6 +120,8 @@ class Contents:
             target, base, tail = data, 0, None
         hidden: list[Range] = []
         written = self._files.write(target, base + offset, piece)
+        while written < len(piece) and not timed:  # of what the kernel gathered it does not look how much was written
+            written += self._files.write(target, base + offset + written, piece[written:])
         end = offset + written
         if tail is None:
             tail = cover(batch, self._rows, ino, Range(offset, end, target, base), hidden)
