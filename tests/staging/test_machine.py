@@ -20,7 +20,7 @@ def test_a_draft_never_differs_from_a_native_directory(staged: StagedStore) -> N
     changes only when it is set.
 
     S24: What a program wrote and closed survives a kill -9 of any process of the mount, and of all of them: the next
-    mount shows it. Locks and open files do not survive all of them.
+    mount shows it.
 
     S35: A version made of a draft has what `artfs put` of a copy of it would have: hard links become files (S5), owners
     and set-ID bits are dropped (S4). A FIFO, socket or device makes the commit fail and is named.

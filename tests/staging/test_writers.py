@@ -93,7 +93,7 @@ def test_a_commit_under_eight_writers_is_of_one_moment_and_loses_no_write(
 def test_who_asks_by_a_redirection_waits_two_seconds_at_the_most(draft: Path) -> None:
     """A shell in a container has nothing but `echo`.
 
-    S37: The write returns when the draft is frozen or the request is refused, within 2 seconds.
+    S37: The write returns when the draft is frozen or the request is refused, within 2 seconds
     """
     with (draft / "long").open("w") as file:
         file.write("half")
