@@ -242,7 +242,7 @@ class Contents:
             for extent in self._all_extents():
                 referenced.add(extent.data)
                 if extent.data & SPOOL:
-                    self._spool.recall(extent.data, extent.base)
+                    self._spool.recall(extent.data, extent.base, extent.end)
         except IntegrityError:  # who reads there is told; what the damaged row named is not known
             self.waste.kept = True
             return

@@ -38,13 +38,14 @@ class Spool:
             self._files.create(self._current)
             self._fresh.add(self._current)
         base = self._end
-        self._end += -(-size // _ALIGN) * _ALIGN
+        self._end += _aligned(size)
         self._places.setdefault(self._current, {})[base] = self._end
         return self._current, base
 
-    def recall(self, data: int, base: int) -> None:
-        """Note a place that was taken before this process began."""
-        self._places.setdefault(data, {})[base] = base
+    def recall(self, data: int, base: int, size: int) -> None:
+        """Note a place that was taken before this process began, and how much of it is used at least."""
+        places = self._places.setdefault(data, {})
+        places[base] = max(places.get(base, base), base + _aligned(size))
 
     def is_fresh(self, data: int) -> bool:
         """Whether a data file was begun after the last freeze, so that nothing frozen is in it."""
@@ -64,3 +65,7 @@ class Spool:
             self._files.remove(data)
         elif end > base:
             self._files.punch(data, base, end - base)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGN) * _ALIGN
