@@ -28,8 +28,8 @@ _MARKS_HELD: Final = 200_000
 class Database(Rows, Protocol):
     """What changes are applied to; `DraftDatabase` is the real one."""
 
-    def apply(self, changes: list[tuple[bytes, bytes | None]], /) -> None:
-        """Make changes, all or none; None deletes."""
+    def apply(self, changes: list[tuple[bytes, bytes | None]], /, *, frees: bool = False) -> None:
+        """Make changes, all or none; None deletes. Those that give back room succeed on a full disk."""
         ...
 
 
@@ -66,6 +66,9 @@ class Batch:
         inodes: Rows by number, held.
         counters: Numbers that are given once.
         base: The tree under the draft.
+
+    Attributes:
+        frees: It gives back room.
     """
 
     def __init__(self, database: Database, inodes: Inodes, counters: Counters, base: BaseTree) -> None:
@@ -76,6 +79,7 @@ class Batch:
         self._rows: dict[bytes, bytes | None] = {}
         self._inodes: dict[int, InodeRow | None] = {}
         self._state: State | None = None
+        self.frees = False
 
     def get(self, key: bytes) -> bytes | None:
         """The value of a key as it will be."""
@@ -142,7 +146,7 @@ class Batch:
             changes.append((META_STATE, encode_row(self._state)))
         if not changes:
             return
-        self._database.apply(changes)
+        self._database.apply(changes, frees=self.frees)
         for ino, row in self._inodes.items():
             self._held.keep(ino, row)
         if self._state is not None:

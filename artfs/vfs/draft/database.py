@@ -120,11 +120,12 @@ class DraftDatabase:
         if self.poisoned:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    def apply(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+    def apply(self, changes: Sequence[tuple[bytes, bytes | None]], *, frees: bool = False) -> None:
         """Make changes: all of them, or none.
 
         Args:
             changes: Keys and their values; None removes a row, which need not be there.
+            frees: They give back room, and so succeed on a full disk.
 
         Raises:
             OSError: The disk said no (EROFS: it did so earlier, in a way that leaves no trust); nothing has changed.
@@ -133,7 +134,7 @@ class DraftDatabase:
             self._require_sound()
         log = self._log
         before = log.mark
-        log.append(changes)
+        log.append(changes, frees=frees)
         try:
             self._table.change(changes)
         except BaseException as error:

@@ -227,12 +227,12 @@ class Draft:
 
     def unlink(self, directory: int, name: bytes) -> None:
         """Remove a file's name."""
-        batch = self._batch()
+        batch = self._batch(frees=True)
         self._release(batch, self._names.unlink(batch, directory, name))
 
     def rmdir(self, directory: int, name: bytes) -> None:
         """Remove an empty directory."""
-        batch = self._batch()
+        batch = self._batch(frees=True)
         self._release(batch, self._names.rmdir(batch, directory, name))
 
     def rename(self, directory: int, name: bytes, new_directory: int, new_name: bytes, flags: int = 0) -> None:
@@ -263,6 +263,7 @@ class Draft:
         if size is not None:
             if not stat.S_ISREG(row.mode):
                 raise fault(errno.EISDIR if stat.S_ISDIR(row.mode) else errno.EINVAL)
+            batch.frees = size < row.size
             self._contents.truncate(batch, ino, size)
             row = batch.inode(ino)
             mtime_ns = now if mtime_ns is None and self._timed else mtime_ns
@@ -365,7 +366,7 @@ class Draft:
                 self._take_over(result)
 
     def _take_over(self, result: Stored) -> None:
-        batch = self._batch()
+        batch = self._batch(frees=True)
         content = Content(result.digest, result.extra, result.size, result.size)
         self._contents.replace_by_stored(batch, result.ino, content)
         self._apply(batch)
@@ -452,9 +453,11 @@ class Draft:
 
     # ---------------------------------------------------------------------------------------------------- within
 
-    def _batch(self) -> Batch:
+    def _batch(self, *, frees: bool = False) -> Batch:
         self._contents.waste.spare()  # of one that came to nothing
-        return Batch(self._database, self._inodes, self._counters, self._base)
+        batch = Batch(self._database, self._inodes, self._counters, self._base)
+        batch.frees = frees
+        return batch
 
     def _apply(self, batch: Batch) -> None:
         """Apply a change that may give up data files."""
@@ -494,7 +497,7 @@ class Draft:
 
     def _bury(self, ino: int) -> None:
         """Remove an inode without names that nobody uses any more."""
-        batch = self._batch()
+        batch = self._batch(frees=True)
         batch.delete(orphan_key(ino))
         self._destroy(batch, ino)
         self._orphans.discard(ino)

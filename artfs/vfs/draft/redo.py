@@ -2,9 +2,13 @@
 
     header   20 bytes   magic `ATRL`, version, 3 zero bytes, epoch (8), CRC-32 of the bytes before
     record              length of the payload (4), CRC-32 of it and the payload (4), payload
+    room                behind the end of the file: see below
 
 Each CRC-32 goes on from that of the record before, the first from the header's. So a record is sound only behind the
 very records that it was written behind: never in another log, and never behind others that took their place.
+
+To remove something takes a record too. So that it can be done on a full disk, some room is always kept, where the file
+system can keep it: only a change that frees room may take it.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ import msgspec
 
 from artfs.errors import StoreFormatError
 from artfs.vfs.draft.environment import sync_directory
+from artfs.vfs.draft.room import reserve
 from artfs.vfs.draft.table import damaged_rows
 
 __all__ = ["Mark", "RedoLog", "logs"]
@@ -32,6 +37,9 @@ _RECORD: Final = struct.Struct("<II")
 _HEADER_SIZE: Final = _HEADER.size + _CHECK.size
 _MAGIC: Final = b"ATRL"
 _VERSION: Final = 1
+_KEPT: Final = 64 << 10
+_AHEAD: Final = 64 << 10
+_WITHOUT_LIMIT: Final = 1 << 63
 
 _pack_length: Final = _CHECK.pack
 _pack_record: Final = _RECORD.pack
@@ -67,8 +75,8 @@ class RedoLog:
     Args:
         directory: The draft's.
         epoch: Of the rows that it belongs to.
-        begin: Begin it, in the place of one that is there. Otherwise the one that is there has to be replayed next; if
-            a crash came before there was one, it is begun.
+        begin: Begin it, in the place of one that is there, with the room that is to be kept. Otherwise the one that is
+            there has to be replayed next; if a crash came before there was one, it is begun.
 
     Attributes:
         path: Where it is.
@@ -86,11 +94,14 @@ class RedoLog:
         self._header = _header(epoch)
         self._unsynced = False
         self._unnamed = True
+        self._room = 0
         self._restart()
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if begin else 0)
         self._descriptor = os.open(self.path, flags, 0o600)
         try:
             self._make_header()
+            if begin:
+                self._have_room(self.end + _KEPT)
         except BaseException:
             if begin:
                 self.discard()
@@ -149,13 +160,17 @@ class RedoLog:
             self._unsynced = True
         if size > self.end:
             self.dropped += size - self.end
-            os.ftruncate(self._descriptor, self.end)
+            self._shorten(self.end)
 
     def _next_check(self, payload: bytes) -> int:
         return zlib.crc32(payload, zlib.crc32(_pack_length(len(payload)), self._check))
 
-    def append(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+    def append(self, changes: Sequence[tuple[bytes, bytes | None]], *, frees: bool = False) -> None:
         """Add a record. It survives this process when this returns, and the machine after `sync`.
+
+        Args:
+            changes: What it has.
+            frees: It may take the room that is kept.
 
         Raises:
             OSError: The disk said no; the log is as it was.
@@ -163,6 +178,13 @@ class RedoLog:
         payload = _encode(changes)
         check = self._next_check(payload)
         record = _pack_record(len(payload), check) + payload
+        end = self.end + len(record)
+        if end + _KEPT > self._room:
+            try:
+                self._have_room(end + _KEPT)
+            except OSError:
+                if not frees:
+                    raise
         try:
             written = os.pwrite(self._descriptor, record, self.end)
         except OSError:
@@ -171,14 +193,39 @@ class RedoLog:
         if written != len(record):
             self._trim()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.end += written
+        self.end = end
         self._check = check
         self._unsynced = True
+
+    def _have_room(self, end: int) -> None:
+        """Have room up to an offset, and some more, so that it is seldom asked for.
+
+        Raises:
+            OSError: There is none.
+        """
+        for wanted in (end + _AHEAD, end):
+            try:
+                reserve(self._descriptor, self.end, wanted - self.end)
+            except OSError as error:
+                if error.errno in {errno.EOPNOTSUPP, errno.ENOSYS}:
+                    self._room = _WITHOUT_LIMIT
+                    return
+                if wanted == end:
+                    raise
+            else:
+                self._room = wanted
+                return
 
     def _trim(self) -> None:
         """Give back the room of part of a record; what is left of it would mean nothing."""
         with suppress(OSError):
-            os.ftruncate(self._descriptor, self.end)
+            self._shorten(self.end)
+
+    def _shorten(self, size: int) -> None:
+        """Make the file shorter, and ask again for what is to be kept, which that gives back."""
+        os.ftruncate(self._descriptor, size)
+        if self._room != _WITHOUT_LIMIT:
+            self._room = 0
 
     def cut(self, mark: Mark) -> None:
         """Take back what was appended since.
@@ -186,7 +233,7 @@ class RedoLog:
         Raises:
             OSError: The system refused; it is there still.
         """
-        os.ftruncate(self._descriptor, mark.end)
+        self._shorten(mark.end)
         self.end, self._check = mark
 
     def sync(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from artfs.errors import IntegrityError, StoreFormatError
+from artfs.vfs.draft import redo
 from artfs.vfs.draft.redo import RedoLog, logs
 
 Changes = Sequence[tuple[bytes, bytes | None]]
@@ -166,6 +167,48 @@ def test_a_record_that_does_not_fit_leaves_nothing(
     log.append(RECORDS[3])
     log.close()
     assert replayed(tmp_path, 1) == ([RECORDS[0], RECORDS[3]], 0)
+
+
+def test_on_a_full_disk_a_change_that_frees_room_is_taken_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = RedoLog(tmp_path, 1, begin=True)
+    asked: list[int] = []
+
+    def full(_descriptor: int, _offset: int, size: int) -> None:
+        asked.append(size)
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(redo, "reserve", full)
+    expected: list[Changes] = []
+
+    def fill() -> None:
+        while True:
+            log.append(RECORDS[2])
+            expected.append(RECORDS[2])
+
+    with pytest.raises(OSError, match="full"):
+        fill()
+    blocks = log.path.stat().st_blocks
+    assert len(asked) == 2
+    assert asked[1] > 60_000
+    for _ in range(20):
+        log.append(RECORDS[3], frees=True)
+        expected.append(RECORDS[3])
+        with pytest.raises(OSError, match="full"):
+            log.append(RECORDS[0])
+    assert log.path.stat().st_blocks == blocks
+    log.close()
+    assert replayed(tmp_path, 1) == (expected, 0)
+
+
+def test_a_log_keeps_no_room_where_the_file_system_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_arguments: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "cannot")
+
+    monkeypatch.setattr(redo, "reserve", cannot)
+    make(tmp_path, 1, RECORDS)
+    assert replayed(tmp_path, 1) == (RECORDS, 0)
 
 
 def test_a_log_that_cannot_be_begun_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

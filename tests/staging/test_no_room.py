@@ -1,0 +1,66 @@
+"""Drafts on a disk that is full, and on one that fills up again and again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.mounts import ROOT
+
+
+def _told(scenario: str, place: Path) -> Any:
+    """What came of a scenario, in a small file system that nobody else sees."""
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    mount = 'mount -t tmpfs -o size=32m,mode=700 artfs-test "$0" && exec "$@"'
+    child = [sys.executable, "-m", "tests.support.full_disk_child", scenario, str(place)]
+    command = [*namespace, "sh", "-c", mount, str(place), *child]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return json.loads(ended.stdout)
+
+
+def test_who_writes_on_a_full_disk_is_told_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
+    """The kernel gathers writes, and a process that is killed or another mount changes nothing.
+
+    S26: A full disk gives ENOSPC to whoever writes, and EDQUOT, EIO and EROFS are passed on as they are. The draft
+    stays as it was before that request, and takes the next one.
+    """
+    assert _told("writing", tmp_path) == {
+        "refused": ["ENOSPC"],
+        "many": True,
+        "intact": True,
+        "removed": ["done"],
+        "written again": ["done"],
+    }
+
+
+def test_without_a_byte_left_files_can_be_removed_and_a_commit_says_why_it_fails(tmp_path: Path) -> None:
+    assert _told("gone", tmp_path) == {
+        "write": "ENOSPC",
+        "commit": [
+            "ENOSPC",
+            "failed",
+            "StorageError",
+            "freezing animals: No space left on device; free some space and repeat",
+        ],
+        "intact": True,
+        "intact for the next": True,
+        "after the kill": "ENOSPC",
+        "change": "ENOSPC",
+        "removed": ["done"] * 5,
+        "in its place": "done",
+        "committed": True,
+    }
+
+
+def test_a_commit_that_there_is_no_room_for_leaves_the_draft_as_it_was(tmp_path: Path) -> None:
+    """S32: A commit that fails has published nothing, and the draft is as it was."""
+    told = _told("storing", tmp_path)
+    asked, state, error, message = told.pop("commit")
+    assert (asked, state, error) == ("done", "failed", "StorageError")
+    assert "No space left on device; free some space and repeat" in message
+    assert told == {"versions": [], "intact": True, "change": "done", "committed": True}
