@@ -99,7 +99,8 @@ def test_where_nobody_can_answer_for_a_server_it_is_unmounted(staged: StagedStor
     staged.umount()
     staged.mount("share")
     (draft / "a").write_bytes(b"a")
-    staged.kill(lambda: staged.server)  # which had nothing to answer
+    wait_until(lambda: _sleeps(staged.server))
+    staged.kill(lambda: staged.server)  # which has nothing to answer
     assert (draft / "a").read_bytes() == b"a"
     with ThreadPoolExecutor(1) as pool:
         file = os.open(draft / "b", os.O_WRONLY | os.O_CREAT)
@@ -247,7 +248,7 @@ def test_what_was_removed_while_it_was_open_takes_no_room_in_the_next_mount(stag
     os.write(file, bytes(5_000_000))
     os.fsync(file)
     (draft / "big").unlink()
-    assert sum(path.stat().st_size for path in data.iterdir()) >= 5_000_000
+    assert _size(data) >= 5_000_000
     family = [staged.supervisor, staged.server]
     os.kill(staged.supervisor, signal.SIGKILL)
     wait_until(lambda: not any(is_alive(pid) for pid in family))
@@ -255,4 +256,18 @@ def test_what_was_removed_while_it_was_open_takes_no_room_in_the_next_mount(stag
         os.close(file)
     staged.mount()
     assert os.listdir(draft) == []
-    wait_until(lambda: sum(path.stat().st_size for path in data.iterdir()) == 0)
+    wait_until(lambda: _size(data) == 0)
+
+
+def _size(directory: Path) -> int:
+    """Bytes of the files in a directory, some of which may go meanwhile."""
+    size = 0
+    for path in directory.iterdir():
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether a process waits for something to do."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"

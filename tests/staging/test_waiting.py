@@ -20,7 +20,10 @@ def _seconds(draft: Path) -> float:
 
 
 def test_more_commits_wait_than_requests_may_be_under_way_and_all_others_are_served(staged: StagedStore) -> None:
-    """S37: The write returns when the draft is frozen or the request is refused, within 2 seconds"""
+    """A redirection is answered soon, however many there are.
+
+    S37: The write returns when the draft is frozen or the request is refused, within 2 seconds
+    """
     drafts = [staged.mountpoint / f"draft-{number}" for number in range(12)]
     with ExitStack() as stack, ThreadPoolExecutor(12) as pool:
         for draft in drafts:

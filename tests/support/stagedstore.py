@@ -70,7 +70,8 @@ class StagedStore:
 
     def mount(self, *kernel: str, **options: bool | int) -> Path:
         """Mount the drafts; where."""
-        assert self.try_mount(*kernel, at=None, **options) == (0, "")
+        ended = self.try_mount(*kernel, at=None, **options)
+        assert ended == (0, ""), ended
         return self.mountpoint
 
     def umount(self) -> None:
