@@ -2,7 +2,7 @@
 
 chunker   where to cut a file            codec     what to compress, and safe decompression
 record    one chunk made ready           growing   one pack while it is written
-writer    many packs, one after another  writeback an early start for the final fsync
+writer    many packs, one after another  handover  how bytes are handed to the kernel
 reader    verified reads                 cache     decompressed chunks shared by processes
 scan      what a pack holds              check     whether it is sound
 """

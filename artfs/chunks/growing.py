@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from artfs.chunks.handover import start_writeback, write_buffers
 from artfs.chunks.record import EncodedRecord
-from artfs.chunks.writeback import start_writeback
 from artfs.format.digest import Data, digest
 from artfs.format.pack import (
     ENTRY_SIZE,
@@ -29,7 +29,6 @@ from artfs.format.pack import (
 __all__ = ["GrowingPack", "SealedPack", "pack_path"]
 
 _BATCH: Final = 8 << 20
-_IOV_MAX: Final = 1024
 
 
 class SealedPack(msgspec.Struct, frozen=True):
@@ -82,8 +81,7 @@ class GrowingPack:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        for at in range(0, len(pending), _IOV_MAX):
-            _write_all(self._fd, pending[at : at + _IOV_MAX])
+        write_buffers(self._fd, pending)
         start_writeback(self._fd, self._written, self._size - self._written)
         self._written = self._size
 
@@ -115,19 +113,6 @@ class GrowingPack:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-
-
-def _write_all(fd: int, buffers: list[Data]) -> None:
-    """Write at most `_IOV_MAX` buffers, however often the system stops in the middle."""
-    while buffers:
-        written = os.writev(fd, buffers)
-        done = 0
-        while done < len(buffers) and written >= len(buffers[done]):
-            written -= len(buffers[done])
-            done += 1
-        buffers = buffers[done:]
-        if buffers and written:
-            buffers[0] = memoryview(buffers[0])[written:]
 
 
 def _make_directory(path: Path) -> None:

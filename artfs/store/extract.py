@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from artfs.chunks.handover import write_buffers
 from artfs.errors import ArtfsError, ReferenceGoneError, StorageError, UnsafeTargetError
 from artfs.format.node import Entry, Kind
 from artfs.names import quoted
@@ -201,9 +202,7 @@ class _Extraction:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(name, flags, 0o600, dir_fd=here), "wb", buffering=0) as file:
             for data in self._store.content.stream(entry):
-                view = memoryview(data)
-                while view:
-                    view = view[file.write(view) :]
+                write_buffers(file.fileno(), (data,))
             os.fchmod(file.fileno(), entry.mode)
 
     def _same_file(self, here: int, entry: Entry) -> bool:

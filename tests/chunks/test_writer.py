@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artfs.chunks import writeback
+from artfs.chunks import handover
 from artfs.chunks.check import check_pack
 from artfs.chunks.reader import PackReader
 from artfs.chunks.scan import read_footer
@@ -191,12 +191,12 @@ def test_a_kernel_without_early_writeback_still_gets_every_byte(place: Place, mo
     import ctypes
 
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: object())
-    importlib.reload(writeback)  # it looks for the call once
+    importlib.reload(handover)  # it looks for the call once
     try:
         sealed, _ = place.store([noise(1 << 20, seed) for seed in range(10)])
     finally:
         monkeypatch.undo()
-        importlib.reload(writeback)
+        importlib.reload(handover)
     assert list(check_pack(sealed.path, read_data=True)) == []
 
 
@@ -299,3 +299,18 @@ def test_a_missing_directory_is_a_storage_error(place: Place, missing: str) -> N
     with pytest.raises(StorageError):
         store()
     writer.abort()
+
+
+def test_no_write_is_larger_than_the_page_cache_takes_quickly(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    writev = os.writev
+
+    def measured(fd: int, buffers: Sequence[Data]) -> int:
+        sizes.append(sum(map(len, buffers)))
+        return writev(fd, buffers)
+
+    monkeypatch.setattr(os, "writev", measured)
+    sealed, _ = place.store([noise(3_000_000), *(noise(2000, seed) for seed in range(1, 1000))])
+    assert sum(sizes) == sealed.size
+    assert max(sizes) <= 512 << 10
+    assert len(sizes) < 16  # small records go together

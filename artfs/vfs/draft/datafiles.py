@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Final
 
+from artfs.chunks.handover import pwrite
 from artfs.vfs.draft.inodes import fault
 
 __all__ = ["SPOOL", "DataFiles", "file_name"]
@@ -67,7 +68,7 @@ class DataFiles:
             OSError: Nothing could be written.
         """
         self._synced.discard(data)
-        return os.pwrite(self._descriptor(data), piece, offset)
+        return pwrite(self._descriptor(data), piece, offset)
 
     def read(self, data: int, offset: int, size: int) -> bytes:
         """Read at an offset; what the file has not (a power cut took it) is zero."""
