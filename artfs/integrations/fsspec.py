@@ -1,22 +1,25 @@
-"""`artfs://NAME:ALIAS/path` in everything that reads through fsspec: pandas, polars, pyarrow, datasets, torch.
+"""`artfs://NAME:ALIAS/path` in everything that reads through fsspec: pandas, pyarrow, datasets, torch.
 
 Read-only, and needs no mount. `fsspec.filesystem("artfs", store=DIR)` reads from a store that is not the default one;
-what is pickled to worker processes is its path.
+what is pickled to worker processes is its path. Nothing that was looked up is kept: an alias is followed anew at each
+call. Who makes several calls and wants one version, or hands the URL to a library that keeps what it read by URL, as
+`datasets.load_dataset` does, names the version by its index: `artfs://animals:v3/labels.csv`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from fsspec.spec import AbstractFileSystem
 
 from artfs.api.entry import open_stored
 from artfs.api.stores import shared_store
 from artfs.catalog import Version
-from artfs.errors import InvalidInputError, NotFoundError
+from artfs.errors import ArtfsError, InvalidInputError, NotFoundError
 from artfs.format.node import Entry, Kind
 from artfs.names import EntryPath, parse_path_ref
 from artfs.store.store import Store
@@ -40,7 +43,6 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
     def __init__(self, store: str | os.PathLike[str] | None = None, **options: Any) -> None:
         super().__init__(store=None if store is None else os.fspath(store), **options)
         self._directory = store
-        self._store: Store | None = None
 
     def ls(self, path: str, detail: bool = True, **_options: Any) -> list[Any]:
         """List a directory; the top one lists the artifacts.
@@ -86,23 +88,101 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_options: Any) -> bytes:
         """Read a range of a file; only the chunks that it is in are read, and verified.
 
+        Args:
+            path: The file.
+            start: The first byte; negative: from the end.
+            end: The byte after the last one; None: the end of the file.
+
         Raises:
-            FileNotFoundError: There is no such file.
+            FileNotFoundError: There is no such file, or what a reference is to is gone.
             IntegrityError: Stored bytes are damaged.
+            ReferenceChangedError: What a reference is to has other contents than when it was logged.
         """
-        entry = self._file(path)
-        first, last, _step = slice(start, end).indices(entry.size)
-        return bytes(self._live().content.read(entry, first, last - first)) if last > first else b""
+        return self._range(self._file(path), start, end)
+
+    def cat_ranges(
+        self,
+        paths: list[str],
+        starts: int | list[int | None] | None,
+        ends: int | list[int | None] | None,
+        max_gap: int | None = None,
+        on_error: str = "return",
+        **_options: Any,
+    ) -> list[bytes | Exception]:
+        """Read ranges of files. A path is looked up once, so all its ranges are of one version.
+
+        Args:
+            paths: A file for each range.
+            starts: Their first bytes, or one for all.
+            ends: The bytes after their last, or one for all.
+            max_gap: Not needed: what lies between ranges costs nothing.
+            on_error: `return` puts the exception in the place of the bytes, `raise` raises it.
+
+        Raises:
+            InvalidInputError: The lists have different lengths.
+        """
+        del max_gap
+        first = starts if isinstance(starts, list) else [starts] * len(paths)
+        after = ends if isinstance(ends, list) else [ends] * len(paths)
+        if not len(paths) == len(first) == len(after):
+            raise InvalidInputError(f"{len(paths)} paths, {len(first)} starts and {len(after)} ends: give one for each")
+        files: dict[str, Entry] = {}
+        found: list[bytes | Exception] = []
+        for path, start, end in zip(paths, first, after, strict=True):
+            try:
+                if path not in files:
+                    files[path] = self._file(path)
+                found.append(self._range(files[path], start, end))
+            except (ArtfsError, OSError) as error:
+                if on_error != "return":
+                    raise
+                found.append(error)
+        return found
+
+    def mkdir(self, path: str, create_parents: bool = True, **_options: Any) -> NoReturn:
+        """Refuse: versions do not change.
+
+        Raises:
+            OSError: Always, with `errno.EROFS`.
+        """
+        del create_parents
+        raise _read_only(path)
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Refuse, but for a directory that is there and may be.
+
+        Raises:
+            OSError: With `errno.EROFS`.
+        """
+        if not (exist_ok and self.isdir(path)):
+            raise _read_only(path)
+
+    def rmdir(self, path: str) -> NoReturn:
+        """Refuse, as `mkdir`."""
+        raise _read_only(path)
+
+    def rm_file(self, path: str) -> NoReturn:
+        """Refuse, as `mkdir`."""
+        raise _read_only(path)
+
+    def cp_file(self, path1: str, path2: str, **_options: Any) -> NoReturn:
+        """Refuse, as `mkdir`."""
+        del path1
+        raise _read_only(path2)
 
     def _open(self, path: str, mode: str = "rb", **_options: Any) -> IO[bytes]:
         if mode != "rb":
-            raise InvalidInputError(f"mode {mode!r} is not allowed: versions are only read; log a new one to change it")
+            raise _read_only(path)
         return open_stored(self._live(), self._file(path))
 
+    def _range(self, entry: Entry, start: int | None, end: int | None) -> bytes:
+        first, last, _step = slice(start, end).indices(entry.size)
+        if entry.kind == Kind.REFERENCE:  # asked for also where nothing is left to read: it may not be readable at all
+            return bytes(self._live().content.read(entry, first, max(0, last - first)))
+        return bytes(self._live().content.read(entry, first, last - first)) if last > first else b""
+
     def _live(self) -> Store:
-        if self._store is None or not self._store.usable:
-            self._store = shared_store(self._directory, create=False)
-        return self._store
+        return shared_store(self._directory, create=False)
 
     def _file(self, path: str) -> Entry:
         path = self._strip_protocol(path)
@@ -144,6 +224,10 @@ def _followed(parts: EntryPath, target: bytes) -> EntryPath:
     if path.startswith((b"/", b"..")):
         raise NotFoundError("a symlink leads out of the version")
     return () if path == b"." else tuple(path.split(b"/"))
+
+
+def _read_only(path: str) -> OSError:
+    return OSError(errno.EROFS, "Read-only file system: versions do not change, log a new one", path)
 
 
 def _directory(name: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 # Sourced by the scripts beside it: `prepare_environment` makes what they run in, on a machine that nobody prepared.
 #
 #     prepare_environment running  what artfs runs with: FUSE, a C compiler for pyfuse3, Python, `.venv` in the checkout
-#     prepare_environment tests    and the real programs that the tests put to work on a mount
+#     prepare_environment tests    and the real programs and libraries that the tests put to work on artfs
 #
 # Nothing is done twice: what is there is found in a few milliseconds, and `.venv` is installed into again only when
-# pyproject.toml (or the interpreter, or the checkout's place) changed. System packages are installed as root or
+# pyproject.toml (or the interpreter, or the checkout's place) changed, or the tests need more than was needed so far. System packages are installed as root or
 # with sudo; a user who is neither is told in one line which ones are missing.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -109,8 +109,11 @@ fingerprint() {
     printf '%s\n' "$checkout" "$(cksum <"$checkout/pyproject.toml")" "$("$venv/bin/python" -c 'import sys; print(sys.version)')"
 }
 
+# What says that the environment has all that running|tests take, and what it was made from.
+stamp() { [ "$1" = tests ] && echo "$venv/made-from-for-tests" || echo "$venv/made-from"; }
+
 is_current() {
-    [ -x "$venv/bin/python" ] && [ -f "$venv/made-from" ] && [ "$(fingerprint 2>/dev/null)" = "$(cat "$venv/made-from")" ]
+    [ -x "$venv/bin/python" ] && [ -f "$(stamp "$1")" ] && [ "$(fingerprint 2>/dev/null)" = "$(cat "$(stamp "$1")")" ]
 }
 
 # An environment can be installed into again if its interpreter still runs and the checkout was not moved.
@@ -119,7 +122,8 @@ is_sound() {
 }
 
 make_venv() {
-    local python
+    local python extras=dev
+    [ "$1" != tests ] || extras=dev,tests
     if is_sound; then
         say "installing artfs and what it needs into .venv again"
     else
@@ -129,15 +133,16 @@ make_venv() {
         quietly "$python" -m venv --clear "$venv"
         echo "$checkout" >"$venv/made-from"
     fi
-    quietly "$venv/bin/python" -m pip install --progress-bar off --editable "${checkout}[dev]"
+    quietly "$venv/bin/python" -m pip install --progress-bar off --editable "${checkout}[$extras]"
     fingerprint >"$venv/made-from"
+    [ "$1" != tests ] || fingerprint >"$(stamp tests)"
 }
 
 # Prints every package that is missing for running|tests, so that all of them can be named or installed at once.
 missing_packages() {
     missing_for_running
     [ "$1" != tests ] || missing_for_tests
-    is_current && return
+    is_current "$1" && return
     missing_for_building
     is_sound || [ -n "$(find_python)" ] || missing_python
 }
@@ -146,7 +151,7 @@ missing_packages() {
 prepare_environment() {
     local missing
     missing=$(missing_packages "$1")
-    if [ -n "$missing" ] || ! is_current; then
+    if [ -n "$missing" ] || ! is_current "$1"; then
         { mkdir -p "$checkout/.cache" && [ -w "$checkout/.cache" ]; } 2>/dev/null ||
             die "cannot write to $checkout: clone it to a place of your own and run this there"
         # Of two scripts started at once, the second waits for the first and then finds everything done.
@@ -154,7 +159,7 @@ prepare_environment() {
             flock 9
             # shellcheck disable=SC2086 # one word for each package
             install_packages $missing
-            is_current || make_venv
+            is_current "$1" || make_venv "$1"
         ) 9>"$checkout/.cache/environment.lock" || exit
     fi
     export PATH="$venv/bin:$PATH"

@@ -1,17 +1,24 @@
-"""`artfs://` through fsspec: listed, globbed, read by ranges, pickled to other processes."""
+"""`artfs://` through fsspec: listed, globbed, walked, read by ranges, pickled to other processes, never written."""
 
 from __future__ import annotations
 
+import errno
+import gzip
 import multiprocessing
 import os
 import pickle
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 
 import artfs
+from artfs.catalog import Version
+from artfs.errors import InvalidInputError, ReferenceChangedError
+from artfs.names import VersionRef
+from artfs.store.store import Store
 
 
 @pytest.fixture
@@ -70,8 +77,151 @@ def test_what_is_missing_or_not_a_file_is_told_as_python_does(store: Path) -> No
             files.cat_file(missing)
     with pytest.raises(IsADirectoryError):
         files.cat_file("animals/sub")
-    with pytest.raises(ValueError, match="only read"):
-        files.open("animals/a.csv", "wb")
+
+
+def test_nothing_can_be_written_and_the_error_is_that_of_a_read_only_file_system(store: Path, tmp_path: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    local = tmp_path / "local"
+    local.write_text("local")
+    writes: list[Callable[[], object]] = [
+        lambda: files.open("animals/a.csv", "wb"),
+        lambda: files.open("animals/new.csv", "w"),
+        lambda: files.pipe("animals/new.csv", b"new"),
+        lambda: files.touch("animals/new.csv"),
+        lambda: files.put(str(local), "animals/new.csv"),
+        lambda: files.mkdir("animals/new"),
+        lambda: files.makedirs("animals/new/below", exist_ok=True),
+        lambda: files.makedirs("animals/sub"),
+        lambda: files.rmdir("animals/sub"),
+        lambda: files.rm("animals/a.csv"),
+        lambda: files.rm("animals/sub", recursive=True),
+        lambda: files.cp("animals/a.csv", "animals/new.csv"),
+        lambda: files.mv("animals/a.csv", "animals/new.csv"),
+    ]
+    before = files.find("animals:v0", detail=True)
+    for write in writes:
+        with pytest.raises(OSError, match="Read-only file system") as refused:
+            write()
+        assert refused.value.errno == errno.EROFS
+    files.makedirs("animals/sub", exist_ok=True)
+    assert files.find("animals:v0", detail=True) == before
+
+
+def test_trees_are_walked_measured_and_copied_out(store: Path, tmp_path: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    walked = {top: (sorted(directories), sorted(names)) for top, directories, names in files.walk("animals:v0")}
+    assert walked == {"animals:v0": (["sub"], ["a.csv", "link.csv", "out"]), "animals:v0/sub": ([], ["b.bin"])}
+    assert files.du("animals:v0/sub") == 1 << 20
+    files.get("animals:v0/sub", str(tmp_path / "copy"), recursive=True)
+    assert (tmp_path / "copy" / "b.bin").read_bytes() == bytes(range(256)) * 4096
+    assert files.cat(["animals/a.csv", "animals/link.csv"]) == dict.fromkeys(
+        ["animals/a.csv", "animals/link.csv"], b"x,y\n1,2\n"
+    )
+
+
+@pytest.mark.usefixtures("store")
+def test_an_alias_is_followed_anew_at_each_call_and_nothing_is_cached() -> None:
+    files = fsspec.filesystem("artfs")
+    assert files.cat("animals:latest/a.csv") == b"x,y\n1,2\n"
+    before = files.info("animals:latest/a.csv")
+    draft = artfs.Api().artifact("animals").new_draft()
+    draft.remove("a.csv")
+    with draft.new_file("a.csv") as file:
+        file.write("x,y\n3,4\n")
+    draft.save()
+    assert files.cat("animals:latest/a.csv") == b"x,y\n3,4\n"
+    assert files.cat("animals:v0/a.csv") == b"x,y\n1,2\n"
+    assert files.info("animals:latest/a.csv")["digest"] != before["digest"]
+    assert files.ukey("animals:latest/a.csv") != files.ukey("animals:v0/a.csv")
+
+
+def test_the_ranges_of_one_call_are_all_of_one_version(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    read = Store.version
+    asked: list[str] = []
+
+    def moving(self: Store, ref: VersionRef) -> Version:
+        """Another version becomes the latest as soon as a reference was looked up."""
+        version = read(self, ref)
+        asked.append(str(ref))
+        draft = artfs.Api(store).artifact("animals").new_draft()
+        with draft.new_file("sub/b.bin", "wb") as file:
+            file.write(b"other" * 1000)
+        draft.save()
+        return version
+
+    monkeypatch.setattr(Store, "version", moving)
+    path = "animals:latest/sub/b.bin"
+    assert files.cat_ranges([path, path], [0, 256], [2, 258]) == [b"\0\1", b"\0\1"]
+    assert asked == ["animals:latest"]
+
+
+def test_ranges_tell_which_of_them_failed(store: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    good, missing = files.cat_ranges(["animals/a.csv", "animals/none"], 0, 3)
+    assert good == b"x,y"
+    assert isinstance(missing, FileNotFoundError)
+    with pytest.raises(FileNotFoundError):
+        files.cat_ranges(["animals/a.csv", "animals/none"], 0, 3, on_error="raise")
+    with pytest.raises(ValueError, match="2 paths, 1 starts and 2 ends"):
+        files.cat_ranges(["animals/a.csv"] * 2, [0], [1, 2])
+
+
+@pytest.mark.usefixtures("store")
+def test_the_default_store_is_the_one_of_the_moment(tmp_path: Path) -> None:
+    files = fsspec.filesystem("artfs")
+    assert files.ls("", detail=False) == ["animals"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ARTFS_STORE", str(tmp_path / "other"))
+        plants = artfs.Artifact("plants")
+        with plants.new_file("a.txt") as file:
+            file.write("a")
+        plants.save()
+        assert files.ls("", detail=False) == ["plants"]
+        plants.store.close()
+
+
+def test_a_reference_is_read_where_it_is_and_never_gives_other_bytes(store: Path, tmp_path: Path) -> None:
+    big, empty = tmp_path / "big.bin", tmp_path / "empty.bin"
+    big.write_bytes(bytes(range(256)) * 1024)
+    empty.touch()
+    artifact = artfs.Artifact("referring", store=store)
+    for path in (big, empty):
+        artifact.add_reference(path.as_uri())
+    artifact.add_reference("tape://shelf/7", name="tape.bin")
+    artifact.save()
+    files = fsspec.filesystem("artfs", store=str(store))
+    assert files.info("referring/big.bin")["size"] == 1 << 18
+    assert files.cat_ranges(["referring/big.bin"] * 2, [0, -2], [3, None]) == [b"\0\1\2", b"\xfe\xff"]
+    assert files.cat("referring/empty.bin") == b""
+    with files.open("referring/big.bin") as file:
+        file.seek(1 << 17)
+        assert file.read(2) == b"\0\1"
+    with pytest.raises(InvalidInputError, match="cannot read its scheme"):
+        files.cat("referring/tape.bin")
+    for path in (big, empty):
+        path.write_bytes(b"other")
+        with pytest.raises(ReferenceChangedError):
+            files.cat(f"referring/{path.name}")
+        path.unlink()
+        with pytest.raises(FileNotFoundError, match="is gone"), files.open(f"referring/{path.name}") as file:
+            file.read()
+
+
+def test_urls_are_chained_and_decompressed_as_fsspec_does(store: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pair.zip", "w") as archive:
+        archive.writestr("inside.txt", "zipped")
+    (tmp_path / "text.gz").write_bytes(gzip.compress(b"compressed"))
+    artifact = artfs.Artifact("packed", store=store)
+    for name in ("pair.zip", "text.gz"):
+        artifact.add_file(tmp_path / name)
+    artifact.save()
+    with fsspec.open("zip://inside.txt::artfs://packed:latest/pair.zip") as file:
+        assert file.read() == b"zipped"
+    with fsspec.open("artfs://packed:latest/text.gz", "rt", compression="infer") as file:
+        assert file.read() == "compressed"
+    with fsspec.open("filecache::artfs://packed:v0/text.gz", filecache={"cache_storage": str(tmp_path / "c")}) as file:
+        assert gzip.decompress(file.read()) == b"compressed"
 
 
 def _first_line(pickled: bytes) -> bytes:
