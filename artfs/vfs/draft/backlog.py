@@ -81,6 +81,10 @@ class Backlog:
         self.gone(ino)
         return self._counter
 
+    def is_growing(self, ino: int) -> bool:
+        """Whether a file was only appended to since its first byte was written, and not closed."""
+        return ino in self._growing
+
     def closed(self, ino: int, size: int) -> None:
         """The last writer closed a file that has bytes to be stored."""
         self._growing.pop(ino, None)

@@ -2,10 +2,6 @@
 
 A write goes to the file's data file, at the same offset, and only what was written is there: changing 4 KiB of a file
 of 10 GB writes 4 KiB. The order is data, then the row that says so: a row never points to bytes that are not written.
-
-A data file belongs to one inode and one generation, but that files which come in one small write share data files: to
-make and remove a file costs the file system more than the rest of such a write. After a freeze nothing writes to the
-data files that there were: the next write begins another, so a commit reads what was frozen while writers go on.
 """
 
 from __future__ import annotations
@@ -13,8 +9,8 @@ from __future__ import annotations
 import errno
 import stat
 import time
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Final
 
 from msgspec.structs import replace
@@ -27,15 +23,13 @@ from artfs.vfs.draft.batch import Batch
 from artfs.vfs.draft.datafiles import SPOOL, DataFiles
 from artfs.vfs.draft.extents import Range, clip, cover, drop, extents, ranges
 from artfs.vfs.draft.inodes import fault
-from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows, decode_extent
-from artfs.vfs.draft.spool import Spool
+from artfs.vfs.draft.placing import Placing
+from artfs.vfs.draft.rows import NO_CONTENT, Content, Extent, InodeRow, Rows, decode_extent, extent_key
 from artfs.vfs.draft.waste import Waste
 
 __all__ = ["Contents", "without_privileges"]
 
 _MAX_SIZE: Final = (1 << 63) - 1
-_TAILS_HELD: Final = 4096
-_SPOOLED: Final = 256 << 10
 _SYNCED_HELD: Final = 4096
 _LOOKED_AT: Final = 64
 _ROWS_AT_A_TIME: Final = 4096
@@ -64,9 +58,8 @@ class Contents:
         self._files = files
         self._stored = stored
         self._backlog = backlog
-        self._tails: dict[int, Range] = {}
-        self._spool = Spool(files)
-        self.waste = Waste(files, self._spool)
+        self._placing = Placing(rows, files)
+        self.waste = Waste(files, self._placing.spool)
         self._unsynced: dict[int, set[int]] = {}
 
     def read(self, ino: int, row: InodeRow, offset: int, size: int) -> Data:
@@ -74,7 +67,7 @@ class Contents:
         end = min(offset + size, row.size)
         if offset >= end:
             return b""
-        tail = self._tails.get(ino)
+        tail = self._placing.tail(ino)
         if tail is not None and tail.start <= offset and end <= tail.end:
             return self._files.read(tail.data, tail.base + offset, end - offset)
         parts: list[Data] = []
@@ -106,25 +99,14 @@ class Contents:
         row = batch.inode(ino)
         if offset + len(piece) > _MAX_SIZE:
             raise fault(errno.EFBIG)
-        tail = self._tails.get(ino)
-        data = row.data if row.data_generation == batch.generation else 0
-        if tail is not None and tail.start <= offset and offset + len(piece) <= tail.end and self._is_ours(tail, data):
-            target, base = tail.data, tail.base
-        elif not row.size and offset == 0 and len(piece) <= _SPOOLED:
-            target, base = self._spool.place(batch, len(piece))
-            tail = None
-        else:
-            if not data:
-                data = batch.take("data")
-                self._files.create(data)
-            target, base, tail = data, 0, None
+        target, base, extent, data = self._placing.place(batch, ino, row, offset, offset + len(piece))
         hidden: list[Range] = []
         written = self._files.write(target, base + offset, piece)
         while written < len(piece) and not timed:  # of what the kernel gathered it does not look how much was written
             written += self._files.write(target, base + offset + written, piece[written:])
         end = offset + written
-        if tail is None:
-            tail = cover(batch, self._rows, ino, Range(offset, end, target, base), hidden)
+        if extent is None:
+            extent = cover(batch, self._rows, ino, Range(offset, end, target, base), hidden)
         now = time.time_ns()
         counter = self._backlog.wrote(ino, offset, end, fresh=row.size == 0)
         batch.set_inode(
@@ -142,7 +124,7 @@ class Contents:
         )
         batch.mark_inode(ino)
         batch.apply()
-        self._hold(ino, tail)
+        self._placing.written(ino, extent)
         unsynced = self._unsynced.get(ino)
         if unsynced is not None:
             unsynced.add(target)
@@ -152,18 +134,26 @@ class Contents:
 
     def _give_up(self, ino: int, hidden: list[Range]) -> None:
         """Give up the data files of extents that were written over, if the file has nothing else in them."""
-        left = list(islice(extents(self._rows, ino), _LOOKED_AT + 1))
-        if len(left) > _LOOKED_AT:  # written to here and there; they go with the file
-            return
-        used = {(extent.data, extent.base) for extent in left}
-        for data, base in {(extent.data, extent.base) for extent in hidden} - used:
-            self.waste.note(data, base, sum(r.end - r.start for r in hidden if (r.data, r.base) == (data, base)))
-        self.waste.accept()
+        left = self._some_extents(ino)
+        if left is not None:
+            self._note_unused(hidden, left)
+            self.waste.accept()
 
-    def _hold(self, ino: int, tail: Range) -> None:
-        if len(self._tails) >= _TAILS_HELD:
-            self._tails.clear()
-        self._tails[ino] = tail
+    def _some_extents(self, ino: int, end: int = _MAX_SIZE) -> list[Range] | None:
+        """The extents that begin before `end`; None if they are many: it was written here and there."""
+        found = list(islice(self._extents_before(ino, end), _LOOKED_AT + 1))
+        return found if len(found) <= _LOOKED_AT else None
+
+    def _note_unused(self, gone: Sequence[Range], left: Sequence[Range]) -> set[int]:
+        """Give up the places in data files in which nothing is left; tells which data files those are."""
+        sizes: dict[tuple[int, int], int] = {}
+        for extent in gone:
+            place = extent.data, extent.base
+            sizes[place] = sizes.get(place, 0) + extent.end - extent.start
+        unused = sizes.keys() - {(extent.data, extent.base) for extent in left}
+        for data, base in unused:
+            self.waste.note(data, base, sizes[data, base])
+        return {data for data, _base in unused}
 
     def truncate(self, batch: Batch, ino: int, size: int) -> None:
         """Make a file shorter, or longer by zeros. The caller sets the other attributes and applies the batch."""
@@ -171,12 +161,15 @@ class Contents:
         if size > _MAX_SIZE:
             raise fault(errno.EFBIG)
         if size < row.size:
-            self._tails.pop(ino, None)
+            self._placing.forget(ino)
             if size == 0:
                 self.empty(batch, ino)
                 row = replace(row, content=NO_CONTENT, data=0)
             else:
-                clip(batch, self._rows, ino, size)
+                left = self._some_extents(ino, size)
+                gone = clip(batch, self._rows, ino, size)
+                if left is not None and row.data in self._note_unused(gone, left):
+                    row = replace(row, data=0)
                 content = row.content
                 if content.limit > size:
                     content = content._replace(limit=size)
@@ -199,7 +192,12 @@ class Contents:
             self.waste.note(data, 0, size)
         for extent in place.values():
             self.waste.note(extent.data, extent.base, extent.end - extent.start)
-        self._tails.pop(ino, None)
+        self._forget(ino)
+
+    def _forget(self, ino: int) -> None:
+        """Look at the rows again for where a file's bytes are."""
+        self._placing.forget(ino)
+        self._unsynced.pop(ino, None)
 
     def replace_by_stored(self, batch: Batch, ino: int, content: Content) -> None:
         """Let a file's bytes be what the store has of them, which are the same."""
@@ -207,14 +205,23 @@ class Contents:
         self.empty(batch, ino)
         batch.set_inode(ino, replace(row, content=content, data=0))
 
-    def _is_ours(self, extent: Range, own: int) -> bool:
-        """Whether an extent is in a data file of this generation, and may be written over."""
-        return extent.data == own or self._spool.is_fresh(extent.data)
+    def replace_beginning(self, batch: Batch, ino: int, content: Content) -> None:
+        """Let a file's first bytes, as many as `content` has, be what the store has of them, which are the same."""
+        row = batch.inode(ino)
+        gone = [extent for extent in self._extents_before(ino, content.limit) if extent.end <= content.limit]
+        for extent in gone:
+            batch.delete(extent_key(ino, extent.start))
+        unused = self._note_unused(gone, list(extents(self._rows, ino, content.limit)))
+        self._forget(ino)
+        batch.set_inode(ino, replace(row, content=content, data=0 if row.data in unused else row.data))
+
+    def _extents_before(self, ino: int, end: int) -> Iterator[Range]:
+        return takewhile(lambda extent: extent.start < end, extents(self._rows, ino))
 
     def freeze(self) -> None:
         """Keep all data files from now on."""
         self.waste.frozen = True
-        self._spool.freeze()
+        self._placing.freeze()
 
     def thaw(self) -> None:
         """Data files may go again."""
@@ -242,7 +249,7 @@ class Contents:
             for extent in self._all_extents():
                 referenced.add(extent.data)
                 if extent.data & SPOOL:
-                    self._spool.recall(extent.data, extent.base, extent.end)
+                    self._placing.spool.recall(extent.data, extent.base, extent.end)
         except IntegrityError:  # who reads there is told; what the damaged row named is not known
             self.waste.kept = True
             return

@@ -352,7 +352,8 @@ class Draft:
             found = self._database.items(prefix, limit=_MAX_EXTENTS + 1)
             if len(found) <= _MAX_EXTENTS:
                 runs = [(int.from_bytes(key), decode_extent(value)) for key, value in found]
-                jobs.append(Job(due.ino, self._inodes.get(due.ino).counter, due.size, runs, due.final))
+                row = self._inodes.get(due.ino)
+                jobs.append(Job(due.ino, row.counter, due.size, runs, due.final, row.content.limit))
         return jobs
 
     def stored(self, results: Iterable[Stored]) -> None:
@@ -361,16 +362,19 @@ class Draft:
             if not self._inodes.is_own(result.ino):
                 continue
             row = self._inodes.get(result.ino)
-            same = (row.counter, row.size) == (result.counter, result.size)
-            if same and row.nlink and self._has_extents(result.ino):
-                self._take_over(result)
+            if row.counter == result.counter and row.nlink and self._has_extents(result.ino):
+                self._take_over(result, row.size)
 
-    def _take_over(self, result: Stored) -> None:
+    def _take_over(self, result: Stored, size: int) -> None:
         batch = self._batch(frees=True)
         content = Content(result.digest, result.extra, result.size, result.size)
-        self._contents.replace_by_stored(batch, result.ino, content)
+        if result.size == size:
+            self._contents.replace_by_stored(batch, result.ino, content)
+        elif result.size < size:  # with the same counter it was only appended to
+            self._contents.replace_beginning(batch, result.ino, content)
         self._apply(batch)
-        self._backlog.gone(result.ino)
+        if result.size == size:
+            self._backlog.gone(result.ino)
 
     # ---------------------------------------------------------------------------------------------------- committing
 
@@ -474,9 +478,10 @@ class Draft:
                 waste.remove()
 
     def _queue(self, ino: int) -> None:
-        """Have a file stored some time, if all its bytes are in data files."""
+        """Have a file stored some time, if all its bytes are in data files, or were before it was stored as it grew."""
         row = self._inodes.get(ino)
-        if row.size and not row.content.limit and self._has_extents(ino):
+        whole = not row.content.limit or self._backlog.is_growing(ino)
+        if row.size and whole and self._has_extents(ino):
             self._backlog.closed(ino, row.size)
 
     def _has_extents(self, ino: int) -> bool:

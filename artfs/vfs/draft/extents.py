@@ -109,13 +109,16 @@ def _touching(rows: Rows, ino: int, start: int, end: int) -> Iterator[Range]:
             yield extent
 
 
-def clip(batch: Batch, rows: Rows, ino: int, size: int) -> None:
-    """Cut off the extents of a file that becomes shorter."""
+def clip(batch: Batch, rows: Rows, ino: int, size: int) -> list[Range]:
+    """Cut off the extents of a file that becomes shorter, and give those of which nothing is left."""
+    gone = []
     for extent in extents(rows, ino, size):
         if extent.start < size:
             _put(batch, ino, Range(extent.start, size, extent.data, extent.base))
         else:
             batch.delete(extent_key(ino, extent.start))
+            gone.append(extent)
+    return gone
 
 
 def drop(batch: Batch, rows: Rows, ino: int) -> list[Range]:

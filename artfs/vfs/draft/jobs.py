@@ -10,14 +10,15 @@ __all__ = ["Job", "Portion", "Stored"]
 
 
 class Job(msgspec.Struct, array_like=True, frozen=True):
-    """A file to be stored in the background; all its bytes are in data files.
+    """A file to be stored in the background; all its bytes are in data files, or were stored while it grew.
 
     Attributes:
         ino: Its inode.
         counter: As in its row: changes with its bytes, but for appending while it grows.
         size: How many bytes there are, from the first on.
-        extents: Where: by start, what the row says; what they leave out is zero.
+        extents: Where: by start, what the row says; what they leave out after `start` is zero.
         final: These are all. Otherwise the file grows, and a later job has more.
+        start: How many of the first bytes are in the store.
     """
 
     ino: int
@@ -25,17 +26,18 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
     size: int
     extents: list[tuple[int, Extent]]
     final: bool
+    start: int = 0
 
 
 class Stored(msgspec.Struct, array_like=True, frozen=True):
-    """A file that was stored.
+    """A file that was stored, or as much of it as there was.
 
     Attributes:
         ino: Its inode.
         counter: As in its row when its bytes were read.
         digest: Of its content, as in `Entry`.
         extra: As in `Entry`.
-        size: In bytes.
+        size: How many bytes, from the first on.
     """
 
     ino: int

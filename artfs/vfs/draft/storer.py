@@ -131,7 +131,10 @@ class DraftStorer:
     def _store_large(self, draft: Path, job: Job, files: FileWriter) -> None:
         key = draft, job.ino
         growth = self._growing.get(key)
-        if growth is None or growth.counter != job.counter or growth.end > job.size:
+        if growth is None or growth.counter != job.counter or not job.start <= growth.end <= job.size:
+            self._growing.pop(key, None)
+            if job.start:  # an earlier process began with it, and the commit will go on from there
+                return
             growth = self._growing[key] = Growth(job.counter)
         files.grow(growth, job.size, lambda at, size: _read_job(draft, job, at, size), final=job.final)
         if job.final:
@@ -152,10 +155,18 @@ class DraftStorer:
         """
         with self._writing():
             if self._writers is not None:
+                self._tell_of_growing(self._writers.files)
                 self._writers.nodes.flush()
         self._drop_writers()
         results, self._results = self._results, []
         return results
+
+    def _tell_of_growing(self, files: FileWriter) -> None:
+        """Give what is stored of files that still grow, so that their data files need not be kept."""
+        for (draft, ino), growth in self._growing.items():
+            if growth.is_news:
+                growth.told = growth.end
+                self._results.append((draft, Stored(ino, growth.counter, *files.content(growth), growth.end)))
 
     def commit(self, draft: Path, request: CommitRequest, report: Callable[[Report], None]) -> Outcome:
         """Make a version of a frozen draft.
@@ -236,10 +247,10 @@ class DraftStorer:
     def _large(
         self, draft: Path, frozen: FrozenDraft, ino: int, row: InodeRow, writer: FileWriter
     ) -> tuple[bytes, bytes]:
-        if row.content.limit and not row.content.is_reference:
-            return writer.changed(frozen, ino, row)
         growth = self._growing.pop((draft, ino), None)
         if growth is None or growth.counter != row.counter or growth.end > row.size:
+            if row.content.limit and not row.content.is_reference:
+                return writer.changed(frozen, ino, row)
             growth = Growth(row.counter)
         writer.grow(growth, row.size, lambda at, size: frozen.read(ino, at, size), final=True)
         return writer.content(growth)

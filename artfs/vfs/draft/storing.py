@@ -23,6 +23,7 @@ from artfs.vfs.draft.tree import DraftTree
 __all__ = ["FileWriter", "Growth", "Read"]
 
 _BUFFER: Final = 8 << 20
+_NEWS: Final = 64 << 20
 
 Read = Callable[[int, int], Data]
 """Bytes of a file: offset and how many; fewer only at its end."""
@@ -36,11 +37,21 @@ class Growth:
         counter: Of its row; with another one it is another file.
         end: How far it is cut and stored.
         pieces: Its chunks so far.
+        told: Of how many bytes the draft knows that they are stored.
     """
 
     counter: int
     end: int = 0
     pieces: list[Piece] = field(default_factory=list)
+    told: int = 0
+
+    @property
+    def is_news(self) -> bool:
+        """Whether so much more is stored that the draft should know.
+
+        A quarter more, since each time a list of all chunks so far is made.
+        """
+        return self.end - self.told >= max(_NEWS, self.told // 4)
 
 
 class FileWriter:
