@@ -171,7 +171,7 @@ class NodeTable(Table[bytes]):
 
     __slots__ = ()
 
-    def seal(self, tagged: bytes, row: bytes) -> bytes:  # noqa: ARG002
+    def seal(self, tagged: bytes, row: bytes) -> bytes:  # noqa: ARG002 - a node is its own row
         """Return the node itself."""
         return row
 

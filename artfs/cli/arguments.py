@@ -58,7 +58,7 @@ class _Parsed(click.ParamType[T]):
         self.name = name
         self._parse = parse
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> T:  # noqa: ARG002
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> T:  # noqa: ARG002 - click's signature
         """Parse."""
         return self._parse(value)
 
@@ -66,7 +66,7 @@ class _Parsed(click.ParamType[T]):
 class _Named(_Parsed[T]):
     """What begins with an artifact's name, which a shell can complete."""
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
         """Offer artifacts, and behind a colon aliases and versions; nothing when anything fails."""
         from click.shell_completion import CompletionItem
 

@@ -76,11 +76,14 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
     """No version says twice what another says.
 
     S34: A draft in which nothing was touched since its version has nothing to commit: the commit gives that
-    version, unless it is forced.
+    version, as it was, and keeps nothing of what was given with the commit; unless it is forced.
     """
     ended = stored("commit", draft)
     assert (ended.code, ended.text) == (0, "animals:v0")
-    assert ended.err == b"artfs: nothing was touched since animals:v0: no other version was made (--force makes one)\n"
+    assert ended.err == (
+        b"artfs: nothing was touched since animals:v0: no other version was made, and animals:v0 is as it was "
+        b"(--force makes one; `artfs edit`, `artfs alias` and `artfs tag` change it)\n"
+    )
     assert stored.done("commit", draft, "--force").text == "animals:v1"
     assert not stored("commit", draft, "--json").json["logged"]
     (draft / "labels.csv").write_text("tom,cat\n")

@@ -100,7 +100,10 @@ def _say_why(ref: str, *, if_changed: bool) -> None:
     if if_changed:
         said = f"{ref} has the same contents: no other version was made"
     else:
-        said = f"nothing was touched since {ref}: no other version was made (--force makes one)"
+        said = (
+            f"nothing was touched since {ref}: no other version was made, and {ref} is as it was "
+            "(--force makes one; `artfs edit`, `artfs alias` and `artfs tag` change it)"
+        )
     finish()
     if sys.stderr is not None:
         sys.stderr.write(f"artfs: {printable(said)}\n")
