@@ -136,7 +136,7 @@ class Contents:
         """Give up the data files of extents that were written over, if the file has nothing else in them."""
         left = self._some_extents(ino)
         if left is not None:
-            self._note_unused(hidden, left)
+            self._note_unused(ino, hidden, left)
             self.waste.accept()
 
     def _some_extents(self, ino: int, end: int = _MAX_SIZE) -> list[Range] | None:
@@ -144,7 +144,7 @@ class Contents:
         found = list(islice(self._extents_before(ino, end), _LOOKED_AT + 1))
         return found if len(found) <= _LOOKED_AT else None
 
-    def _note_unused(self, gone: Sequence[Range], left: Sequence[Range]) -> set[int]:
+    def _note_unused(self, ino: int, gone: Sequence[Range], left: Sequence[Range]) -> set[int]:
         """Give up the places in data files in which nothing is left; tells which data files those are."""
         sizes: dict[tuple[int, int], int] = {}
         for extent in gone:
@@ -153,6 +153,8 @@ class Contents:
         unused = sizes.keys() - {(extent.data, extent.base) for extent in left}
         for data, base in unused:
             self.waste.note(data, base, sizes[data, base])
+        if unused:
+            self._unsynced.pop(ino, None)  # which may name what goes: the rows tell what there is
         return {data for data, _base in unused}
 
     def truncate(self, batch: Batch, ino: int, size: int) -> None:
@@ -168,7 +170,7 @@ class Contents:
             else:
                 left = self._some_extents(ino, size)
                 gone = clip(batch, self._rows, ino, size)
-                if left is not None and row.data in self._note_unused(gone, left):
+                if left is not None and row.data in self._note_unused(ino, gone, left):
                     row = replace(row, data=0)
                 content = row.content
                 if content.limit > size:
@@ -211,7 +213,7 @@ class Contents:
         gone = [extent for extent in self._extents_before(ino, content.limit) if extent.end <= content.limit]
         for extent in gone:
             batch.delete(extent_key(ino, extent.start))
-        unused = self._note_unused(gone, list(extents(self._rows, ino, content.limit)))
+        unused = self._note_unused(ino, gone, list(extents(self._rows, ino, content.limit)))
         self._forget(ino)
         batch.set_inode(ino, replace(row, content=content, data=0 if row.data in unused else row.data))
 

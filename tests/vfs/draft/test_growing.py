@@ -204,3 +204,17 @@ def test_whatever_is_done_to_a_file_that_grows_it_has_its_bytes(file: Growing, s
         file.check()
     file.commit()
     file.check()
+
+
+def test_what_was_written_over_since_a_freeze_is_not_asked_of_a_sync(file: Growing) -> None:
+    file.append(300_000)
+    file.sync()
+    file.write(0, b"x" * 300_000)
+    file.draft.freeze()
+    before = set((file.place / "data").iterdir())
+    file.write(0, b"y" * 300_000)
+    file.draft.thaw()
+    file.draft.checkpoint()
+    assert before - set((file.place / "data").iterdir())  # it is gone
+    file.sync()
+    file.check()
