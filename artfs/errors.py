@@ -10,7 +10,8 @@
     │   ├── SourceChangedError               a file changed while it was read
     │   ├── UnsupportedFileError             a socket, FIFO or device cannot be stored
     │   ├── ReferenceGoneError               what a reference is to is gone (also a FileNotFoundError)
-    │   └── ReferenceChangedError            what a reference is to is no longer what was logged
+    │   ├── ReferenceChangedError            what a reference is to is no longer what was logged
+    │   └── ReferenceUnreadableError         a reference of a scheme that artfs keeps and cannot read
     ├── StoreError                  exit 6   the store cannot be used like this
     │   ├── StoreNotFoundError               the directory holds no store
     │   ├── StoreFormatError                 the store is of a format this artfs does not know
@@ -48,6 +49,7 @@ __all__ = [
     "ReadOnlyStoreError",
     "ReferenceChangedError",
     "ReferenceGoneError",
+    "ReferenceUnreadableError",
     "SourceChangedError",
     "SourceError",
     "StorageError",
@@ -113,6 +115,10 @@ class ReferenceGoneError(SourceError, FileNotFoundError):
 
 class ReferenceChangedError(SourceError):
     """What a reference is to has other contents than when it was logged."""
+
+
+class ReferenceUnreadableError(SourceError):
+    """A reference is kept by its URI alone: artfs has no handler for its scheme."""
 
 
 class StoreError(ArtfsError):

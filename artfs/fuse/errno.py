@@ -26,6 +26,7 @@ ERRNO_BY_CLASS: Final[dict[type[errors.ArtfsError], int]] = {
     # A mount shows what is logged: that its source is gone does not make the file itself missing.
     errors.ReferenceGoneError: errno.EIO,
     errors.ReferenceChangedError: errno.EIO,
+    errors.ReferenceUnreadableError: errno.EIO,
     errors.StoreError: errno.EIO,
     # ENOENT would say of a file that it does not exist, when it is the store that went away.
     errors.StoreNotFoundError: errno.EIO,

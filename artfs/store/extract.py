@@ -18,7 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from artfs.chunks.handover import write_buffers
-from artfs.errors import ArtfsError, ReferenceGoneError, StorageError, UnsafeTargetError
+from artfs.errors import (
+    ArtfsError,
+    ReferenceGoneError,
+    ReferenceUnreadableError,
+    StorageError,
+    UnsafeTargetError,
+)
 from artfs.format.node import Entry, Kind
 from artfs.names import quoted
 from artfs.store.compare import same_contents
@@ -63,7 +69,7 @@ def extract(
         entry: What to write.
         destination: Directory (made if missing) or file to write.
         allow_escaping_links: Write symlinks that are absolute or lead outside too.
-        allow_missing_references: Leave out references whose source is gone.
+        allow_missing_references: Leave out references whose source is gone, or of a scheme that artfs cannot read.
         select: Says which entries of a directory are written, by path; nothing below one that is not.
         progress: Is told how far it is.
 
@@ -71,7 +77,7 @@ def extract(
         What was done.
 
     Raises:
-        SourceError: The source of a reference is gone, has changed or cannot be read.
+        SourceError: The source of a reference is gone, has changed or cannot be read; nothing stands in its place.
         UnsafeTargetError: A symlink leads outside, or something that is no directory is in the way.
         IntegrityError: Stored bytes are damaged; the file that they belong to was not written.
         StorageError: The file system refused.
@@ -184,7 +190,7 @@ class _Extraction:
                 write(here, temporary, entry)
                 os.utime(temporary, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=here, follow_symlinks=False)
                 os.rename(temporary, entry.name, src_dir_fd=here, dst_dir_fd=here)
-            except ReferenceGoneError:
+            except (ReferenceGoneError, ReferenceUnreadableError):
                 if not self._allow_missing:
                     raise
                 return

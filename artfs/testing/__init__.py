@@ -1,1 +1,1 @@
-"""What tests of artfs and of its extensions share: strategies, a reference model. Imported by tests alone."""
+"""What tests of artfs and of its extensions share: strategies, contract suites. Imported by tests alone."""

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 import artfs
 from artfs.api.logging import log
-from artfs.errors import InvalidInputError, ReferenceChangedError, ReferenceGoneError
+from artfs.errors import ReferenceChangedError, ReferenceGoneError, ReferenceUnreadableError
 from artfs.fuse.errno import errno_of
 from artfs.store import Store, open_store
 from tests.support.checked import assert_clean
@@ -133,5 +133,6 @@ def test_an_unknown_scheme_is_tracked_by_name_and_not_readable(store: Store, tmp
     entry = artifact.get_entry("x")
     assert (entry.ref, entry.digest, entry.size) == ("dvc://somewhere/x", None, 0)
     for use in (lambda: entry.open().read(), lambda: artifact.download(tmp_path / "out")):
-        with pytest.raises(InvalidInputError, match="by its URI alone"):
+        with pytest.raises(ReferenceUnreadableError, match="by its URI alone"):
             use()
+    assert list(Path(artifact.download(tmp_path / "out", allow_missing_references=True)).iterdir()) == []

@@ -16,7 +16,7 @@ import pytest
 
 import artfs
 from artfs.catalog import Version
-from artfs.errors import InvalidInputError, ReferenceChangedError
+from artfs.errors import ReferenceChangedError, ReferenceUnreadableError
 from artfs.names import VersionRef
 from artfs.store.store import Store
 
@@ -197,7 +197,7 @@ def test_a_reference_is_read_where_it_is_and_never_gives_other_bytes(store: Path
     with files.open("referring/big.bin") as file:
         file.seek(1 << 17)
         assert file.read(2) == b"\0\1"
-    with pytest.raises(InvalidInputError, match="cannot read its scheme"):
+    with pytest.raises(ReferenceUnreadableError, match="cannot read its scheme"):
         files.cat("referring/tape.bin")
     for path in (big, empty):
         path.write_bytes(b"other")

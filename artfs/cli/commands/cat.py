@@ -22,7 +22,8 @@ __all__ = ["command"]
 def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) -> None:
     """Write files to standard output, byte for byte.
 
-    Symlinks are followed inside the version. Every byte is verified before it is written.
+    Symlinks are followed inside the version, references read where they are. Every byte is verified before it is
+    written.
     """
     with settings.open_store() as store:
         files = []
@@ -31,8 +32,6 @@ def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) 
             entry = follow(store, store.version(ref), path)
             if entry.kind == Kind.DIRECTORY:
                 raise InvalidInputError(f"{name} is a directory: name a file in it, or write it out with `artfs get`")
-            if entry.kind != Kind.FILE:
-                raise InvalidInputError(f"{name} is a reference: its bytes are not in the store")
             files.append((name, entry))
         for name, entry in files:
             try:

@@ -35,6 +35,9 @@ __all__ = ["command"]
 @click.argument("dest", required=False, metavar="[DEST]", type=click.Path(readable=False))
 @click.option("--path", "subpath", metavar="SUBPATH", help="Only this file, or what is in this directory.")
 @click.option("--allow-escaping-links", is_flag=True, help="Write symlinks that are absolute or lead outside DEST too.")
+@click.option(
+    "--allow-missing-references", is_flag=True, help="Leave out references whose source is gone or cannot be read."
+)
 @json_option
 @click.pass_obj
 def command(
@@ -43,6 +46,7 @@ def command(
     dest: str | None,
     subpath: str | None,
     allow_escaping_links: bool,
+    allow_missing_references: bool,
     as_json: bool,
 ) -> None:
     """Write a version's files into a directory.
@@ -57,7 +61,14 @@ def command(
         version = store.version(ref)
         entry = store.entry(version, path)
         target = _target(dest, ref, version, path, entry)
-        done = extract(store, entry, target, allow_escaping_links=allow_escaping_links, progress=progress)
+        done = extract(
+            store,
+            entry,
+            target,
+            allow_escaping_links=allow_escaping_links,
+            allow_missing_references=allow_missing_references,
+            progress=progress,
+        )
     if as_json:
         print_document(
             {
