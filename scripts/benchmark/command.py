@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from benchmark import machine, million, putting, reading, report, staging, starting
+from benchmark import api, machine, million, putting, reading, report, staging, starting
 from benchmark.dataset import FULL, QUICK
 from benchmark.rows import Figures, Row, measure
 from benchmark.workshop import Settings, Workshop
@@ -62,6 +62,7 @@ def all_rows(shop: Workshop) -> list[Row]:
         *staging.rows(shop),
         *million.rows(shop),
         *starting.rows(shop),
+        *api.rows(shop),
     ]
 
 

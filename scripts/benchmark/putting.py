@@ -50,7 +50,7 @@ def rows(shop: Workshop) -> list[Row]:
     ]
 
 
-def _timed(step: Step) -> float:
+def timed(step: Step) -> float:
     """Return the seconds until a step and all that it wrote are done; nothing else waits to be written before."""
     os.sync()
     start = time.monotonic()
@@ -62,7 +62,7 @@ def _timed(step: Step) -> float:
 def _put_native(shop: Workshop, part: str) -> float:
     source, copy = shop.warmed(part), shop.fresh("copy")
     try:
-        return _timed(lambda: shop.programs.run(["cp", "-r", source, copy]))
+        return timed(lambda: shop.programs.run(["cp", "-r", source, copy]))
     finally:
         shop.discard(copy)
 
@@ -70,7 +70,7 @@ def _put_native(shop: Workshop, part: str) -> float:
 def _put_artfs(shop: Workshop, part: str) -> float:
     source, store = shop.warmed(part), shop.fresh("put-artfs")
     try:
-        return _timed(_artfs_step(shop, store, source))
+        return timed(_artfs_step(shop, store, source))
     finally:
         remove(store)
 
@@ -78,7 +78,7 @@ def _put_artfs(shop: Workshop, part: str) -> float:
 def _put_borg(shop: Workshop) -> float:
     source, store = shop.warmed("data"), shop.fresh("put-borg")
     try:
-        return _timed(_borg_step(shop, store, source))
+        return timed(_borg_step(shop, store, source))
     finally:
         remove(store)
         remove(shop.work / "home" / "borg")  # its list of known files
@@ -87,7 +87,7 @@ def _put_borg(shop: Workshop) -> float:
 def _put_restic(shop: Workshop) -> float:
     source, store = shop.warmed("data"), shop.fresh("put-restic")
     try:
-        return _timed(_restic_step(shop, store, source))
+        return timed(_restic_step(shop, store, source))
     finally:
         remove(store)
         remove(shop.work / "home" / "restic")
@@ -126,4 +126,4 @@ class _Again:
             step = self._make(self._shop, self._shop.fresh(f"again{self._make.__name__}"), source)
             step()
             self._step = step
-        return _timed(self._step)
+        return timed(self._step)

@@ -14,7 +14,7 @@ _STARTS = 10
 
 def rows(shop: Workshop) -> list[Row]:
     """Return the row about starting."""
-    python = partial(_milliseconds, shop, [sys.executable, "-c", "pass"])
+    python = partial(milliseconds, shop, [sys.executable, "-c", "pass"])
     contenders = {"artfs": partial(_list_artifacts, shop), "python": python}
     comparisons = (Comparison(below=150), Comparison(against="python"))
     return [Row("start", "`artfs ls` from start to end, warm", "ms", contenders, comparisons)]
@@ -22,10 +22,10 @@ def rows(shop: Workshop) -> list[Row]:
 
 def _list_artifacts(shop: Workshop) -> float:
     store = shop.small_store
-    return _milliseconds(shop, [*shop.settings.artfs, "--store", str(store), "ls"])
+    return milliseconds(shop, [*shop.settings.artfs, "--store", str(store), "ls"])
 
 
-def _milliseconds(shop: Workshop, command: list[str]) -> float:
+def milliseconds(shop: Workshop, command: list[str]) -> float:
     """Return the mean time of one start; the first is not counted."""
     shop.programs.run(command)
     start = time.monotonic()
