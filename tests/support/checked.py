@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artfs.store.fsck import Report, fsck
+from artfs.store.fsck import Report
+from artfs.vfs.fsck import check_store
 
 __all__ = ["assert_clean", "invariants"]
 
@@ -16,7 +17,7 @@ def assert_clean(store: Path, *, read_data: bool = True) -> Report:
         store: Its directory.
         read_data: Whether to read all data too.
     """
-    report = fsck(store, read_data=read_data)
+    report = check_store(store, read_data=read_data)
     assert report.findings == ()
     assert report.affected == ()
     return report

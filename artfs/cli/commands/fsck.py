@@ -29,17 +29,17 @@ _PATHS_SHOWN = 1000
 def command(settings: Settings, read_data: bool, repair: bool, as_json: bool) -> None:
     """Check everything in the store, and make its index again.
 
-    Packs, journal, index and trees are held against the invariants of `artfs help format`. Each finding is a line that
-    begins with the invariant that is broken; then follow the paths that the damage concerns. The exit code is 7 if
-    anything is damaged. Mounts and writers may go on meanwhile.
+    Packs, journal, index, trees and open drafts are held against the invariants of `artfs help format`. Each finding
+    is a line that begins with the invariant that is broken; then follow the paths that the damage concerns. The exit
+    code is 7 if anything is damaged. Mounts and writers may go on meanwhile.
 
-    --repair makes the index again from journal and packs, and keeps the old one aside. Damaged packs and a damaged
-    journal are only listed.
+    --repair makes the index again from journal and packs, and keeps the old one aside. Damaged packs, a damaged
+    journal and damaged drafts are only listed.
     """
-    from artfs.store.fsck import fsck
+    from artfs.vfs.fsck import check_store
 
     with progress_bar("checking") as progress:
-        report = fsck(settings.store_path, read_data=read_data, repair=repair, progress=progress)
+        report = check_store(settings.store_path, read_data=read_data, repair=repair, progress=progress)
     if as_json:
         print_document(_document(report))
     else:
@@ -63,7 +63,7 @@ def _print(report: Report, read_data: bool) -> None:
         print_line(f"made the index again from the journal and {report.rebuilt.packs:,} packs{what}")
     if report.clean:
         data = "" if read_data else " (their data was not read: --read-data)"
-        print_line(f"no damage: checked journal, index, trees and {report.packs:,} packs{data}")
+        print_line(f"no damage: checked journal, index, trees, drafts and {report.packs:,} packs{data}")
 
 
 def _line(finding: Finding) -> str:
@@ -78,6 +78,8 @@ def _advice(report: Report) -> str:
         return f"{count}; restore the journal from a backup, the index may know more than it"
     if "index" in parts and report.rebuilt is None:
         return f"{count}; `artfs fsck --repair` makes the index again"
+    if parts == {"draft"}:
+        return f"{count}; copy out what can still be read of the drafts named above, then `artfs discard` them"
     return f"{count}; restore the packs named above from a backup"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from artfs.errors import ArtfsError, StorageError
-from artfs.store.fsck.finding import Affected, Finding, Part
+from artfs.store.fsck.finding import Affected, Finding
 
 __all__ = ["in_child"]
 
@@ -33,10 +33,12 @@ _encode = msgspec.msgpack.Encoder().encode
 _LENGTH = 4
 
 
-def in_child(check: Callable[[], Iterable[Found]]) -> Iterator[Found]:
+def in_child(check: Callable[[], Iterable[Found]], died: Finding) -> Iterator[Found]:
     """Yield what a check yields that runs in a forked child.
 
-    When a signal kills the child, or it ends without a word, that is a finding of the index (C1).
+    Args:
+        check: The check.
+        died: The finding when a signal kills the child, or it ends without a word; how is added to its message.
 
     Raises:
         ArtfsError: The check could not be made, as StorageError if the system refused.
@@ -64,7 +66,7 @@ def in_child(check: Callable[[], Iterable[Found]]) -> Iterator[Found]:
     _pid, status = os.waitpid(child, 0)
     if not done:
         how = f"by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "without a word"
-        yield Finding("C1", Part.INDEX, f"whoever reads the index is ended {how}")
+        yield Finding(died.invariant, died.part, f"{died.message} {how}")
 
 
 def _messages(read: Callable[[int], bytes]) -> Iterator[_Message]:

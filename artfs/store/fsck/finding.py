@@ -16,6 +16,7 @@ class Part(StrEnum):
     JOURNAL = "journal"
     INDEX = "index"
     TREE = "tree"
+    DRAFT = "draft"
 
 
 class Finding(msgspec.Struct, frozen=True, tag=True):

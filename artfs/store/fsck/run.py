@@ -6,7 +6,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from artfs.catalog import Environment, Journal, State
 from artfs.catalog.check import check_journal
@@ -22,6 +24,8 @@ from artfs.store.progress import Progress, Quiet
 from artfs.store.rebuild import Rebuilt, index_identity, rebuild_index
 
 __all__ = ["Report", "fsck"]
+
+_DIED: Final = Finding("C1", Part.INDEX, "whoever reads the index is ended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ def _check_others(layout: Layout, bad: BadRecords) -> tuple[tuple[Finding, ...],
     if not Environment.exists(layout.index):
         return (*findings, Finding("C2", Part.INDEX, "the index is missing")), ()
     with tempfile.TemporaryDirectory(prefix="artfs-fsck-") as scratch:
-        for found in in_child(lambda: check_catalog(layout, bad, Path(scratch, "index"), journal_is_sound=sound)):
+        check = partial(check_catalog, layout, bad, Path(scratch, "index"), journal_is_sound=sound)
+        for found in in_child(check, _DIED):
             if isinstance(found, Affected):
                 affected.append(found)
             else:

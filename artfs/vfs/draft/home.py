@@ -46,6 +46,8 @@ __all__ = ["MAX_NUMBER", "DraftPlace", "DraftsHome"]
 MAX_NUMBER: Final = (1 << 24) - 1
 """Inode numbers of a staging mount have 24 bits for the draft."""
 
+_MENDED_AHEAD: Final = 10_000
+"""Drafts that were closed may have had higher numbers than those that are there, and none may be used again."""
 _OPEN: Final = re.compile(r"([1-9][0-9]{0,7})\.(.+)\Z")
 _ANY: Final = re.compile(r"(?:\.new-|\.old-)?([1-9][0-9]{0,7})(?:\..*)?\Z")
 
@@ -182,27 +184,61 @@ class DraftsHome:
                 else:
                     path.unlink(missing_ok=True)
 
-    def _take_number(self) -> int:
-        """A number that no draft ever had."""
+    def counter_fault(self) -> str | None:
+        """What is wrong with the counter of drafts, if anything. That it is behind is no fault: drafts count too.
+
+        Raises:
+            StorageError: The system refused.
+        """
+        try:
+            self._counter()
+        except IntegrityError as error:
+            return str(error)
+        except OSError as error:
+            raise StorageError.of(error, f"reading {self._drafts}") from error
+        return None
+
+    def mend_counter(self) -> None:
+        """Make the counter anew, above the numbers of all drafts that there are, and well above. Hold the lock.
+
+        Raises:
+            StorageError: The system refused.
+        """
+        try:
+            self._write_counter(min(self._above_all() + _MENDED_AHEAD, MAX_NUMBER))
+        except OSError as error:
+            raise StorageError.of(error, f"writing {self._drafts / 'next'}") from error
+
+    def _counter(self) -> int:
         path = self._drafts / "next"
         try:
             text = path.read_text("ascii", "replace").strip()
         except FileNotFoundError:
             text = "1"
         if not re.fullmatch("[1-9][0-9]{0,7}", text):
-            raise IntegrityError(f"{path} is damaged: write a number into it that is larger than those of all drafts")
+            raise IntegrityError(f"{path} is damaged: `artfs fsck --repair` makes it anew")
+        return int(text)
+
+    def _above_all(self) -> int:
         found = [_ANY.match(name) for name in os.listdir(self._drafts)]
-        number = max([int(text), *(int(match[1]) + 1 for match in found if match)])
+        return max([1, *(int(match[1]) + 1 for match in found if match)])
+
+    def _take_number(self) -> int:
+        """A number that no draft ever had."""
+        number = max(self._counter(), self._above_all())
         if number > MAX_NUMBER:
             raise ConflictError(f"{self._drafts.parent} has had {MAX_NUMBER:,} drafts, and can have no more")
+        self._write_counter(number + 1)
+        return number
+
+    def _write_counter(self, number: int) -> None:
         following = self._drafts / ".next"
         with open(following, "w", encoding="ascii") as file:
-            file.write(f"{number + 1}\n")
+            file.write(f"{number}\n")
             file.flush()
             os.fsync(file.fileno())
-        os.rename(following, path)
+        os.rename(following, self._drafts / "next")
         _sync(self._drafts)
-        return number
 
 
 def _check_name(name: str) -> None:

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -29,7 +29,7 @@ from artfs.vfs.draft.environment import sync_directory
 from artfs.vfs.draft.room import reserve
 from artfs.vfs.draft.table import damaged_rows
 
-__all__ = ["Mark", "RedoLog", "logs"]
+__all__ = ["Mark", "RedoLog", "log_path", "logs", "read_log"]
 
 _HEADER: Final = struct.Struct("<4sB3xQ")
 _CHECK: Final = struct.Struct("<I")
@@ -45,6 +45,10 @@ _pack_length: Final = _CHECK.pack
 _pack_record: Final = _RECORD.pack
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes | None]]).decode
+
+
+Changes: TypeAlias = Sequence[tuple[bytes, bytes | None]]
+"""Rows and their values, None for one that is removed."""
 
 
 class Mark(NamedTuple):
@@ -64,9 +68,64 @@ def logs(directory: Path) -> Iterator[Path]:
     return directory.glob("redo-*.log")
 
 
+def log_path(directory: Path, epoch: int) -> Path:
+    """The log of an epoch in a draft's directory."""
+    return directory / f"redo-{epoch}.log"
+
+
 def _header(epoch: int) -> bytes:
     head = _HEADER.pack(_MAGIC, _VERSION, epoch)
     return head + _CHECK.pack(zlib.crc32(head))
+
+
+def _first_mark(epoch: int) -> Mark:
+    """Where the first record begins. Nothing depends on the header that is there: the name says the epoch."""
+    return Mark(_HEADER_SIZE, zlib.crc32(_header(epoch)[: -_CHECK.size]))
+
+
+def _check_of(payload: bytes, before: int) -> int:
+    return zlib.crc32(payload, zlib.crc32(_pack_length(len(payload)), before))
+
+
+def _whole_records(path: Path, descriptor: int, mark: Mark) -> Iterator[tuple[Changes, Mark]]:
+    """All whole records from a mark on, each with the mark behind it.
+
+    Raises:
+        IntegrityError: A record is sound, and makes no sense.
+        OSError: The system refused.
+    """
+    size = os.fstat(descriptor).st_size
+    while mark.end + _RECORD.size <= size:
+        length, check = _RECORD.unpack(os.pread(descriptor, _RECORD.size, mark.end))
+        end = mark.end + _RECORD.size + length
+        if not length or end > size:
+            return
+        payload = os.pread(descriptor, length, mark.end + _RECORD.size)
+        if check != _check_of(payload, mark.check):
+            return
+        try:
+            changes = _decode(payload)
+        except msgspec.MsgspecError as error:
+            raise damaged_rows(f"{path.name}, offset {mark.end}: {error}") from error
+        mark = Mark(end, check)
+        yield changes, mark
+
+
+def read_log(directory: Path, epoch: int) -> Iterator[Changes]:
+    """Give the changes of all whole records of a log, which is not changed, and may grow meanwhile.
+
+    Raises:
+        FileNotFoundError: There is no such log.
+        IntegrityError: A record is sound, and makes no sense.
+        OSError: The system refused.
+    """
+    path = log_path(directory, epoch)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        for changes, _mark in _whole_records(path, descriptor, _first_mark(epoch)):
+            yield changes
+    finally:
+        os.close(descriptor)
 
 
 class RedoLog:
@@ -89,9 +148,10 @@ class RedoLog:
     """
 
     def __init__(self, directory: Path, epoch: int, *, begin: bool = False) -> None:
-        self.path = directory / f"redo-{epoch}.log"
+        self.path = log_path(directory, epoch)
         self.dropped = 0
         self._header = _header(epoch)
+        self._first = _first_mark(epoch)
         self._unsynced = False
         self._unnamed = True
         self._room = 0
@@ -109,8 +169,7 @@ class RedoLog:
             raise
 
     def _restart(self) -> None:
-        self.end = _HEADER_SIZE
-        self._check = zlib.crc32(self._header[: -_CHECK.size])
+        self.end, self._check = self._first
 
     def _make_header(self) -> None:
         """Make the header what it has to be. Nothing depends on what was there: the name says the epoch."""
@@ -134,38 +193,24 @@ class RedoLog:
         """The end, to `cut` back to."""
         return Mark(self.end, self._check)
 
-    def replay(self) -> Iterator[Sequence[tuple[bytes, bytes | None]]]:
+    def replay(self) -> Iterator[Changes]:
         """Give the changes of all whole records, and cut off what comes after them.
 
         Raises:
             IntegrityError: A record is sound, and makes no sense.
             OSError: The system refused.
         """
-        size = os.fstat(self._descriptor).st_size
         self._restart()
-        while self.end + _RECORD.size <= size:
-            length, check = _RECORD.unpack(os.pread(self._descriptor, _RECORD.size, self.end))
-            end = self.end + _RECORD.size + length
-            if not length or end > size:
-                break
-            payload = os.pread(self._descriptor, length, self.end + _RECORD.size)
-            if check != self._next_check(payload):
-                break
-            try:
-                changes = _decode(payload)
-            except msgspec.MsgspecError as error:
-                raise damaged_rows(f"{self.path.name}, offset {self.end}: {error}") from error
+        size = os.fstat(self._descriptor).st_size
+        for changes, mark in _whole_records(self.path, self._descriptor, self._first):
             yield changes
-            self.end, self._check = end, check
+            self.end, self._check = mark
             self._unsynced = True
         if size > self.end:
             self.dropped += size - self.end
             self._shorten(self.end)
 
-    def _next_check(self, payload: bytes) -> int:
-        return zlib.crc32(payload, zlib.crc32(_pack_length(len(payload)), self._check))
-
-    def append(self, changes: Sequence[tuple[bytes, bytes | None]], *, frees: bool = False) -> None:
+    def append(self, changes: Changes, *, frees: bool = False) -> None:
         """Add a record. It survives this process when this returns, and the machine after `sync`.
 
         Args:
@@ -176,7 +221,7 @@ class RedoLog:
             OSError: The disk said no; the log is as it was.
         """
         payload = _encode(changes)
-        check = self._next_check(payload)
+        check = _check_of(payload, self._check)
         record = _pack_record(len(payload), check) + payload
         end = self.end + len(record)
         if end + _KEPT > self._room:

@@ -6,7 +6,7 @@ import errno
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Protocol, TypeAlias
 
 import lmdb
@@ -123,6 +123,26 @@ class Table:
         except lmdb.Error as error:
             raise system_error(error) from error
         return found
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        """All rows whose key begins with `prefix`, by key; None in the place of a damaged value.
+
+        Raises:
+            IntegrityError: LMDB found a page damaged.
+        """
+        try:
+            with self.txn.cursor() as cursor:
+                if not cursor.set_range(prefix or b"\0"):
+                    return
+                for key, sealed in cursor.iternext(keys=True, values=True):
+                    if not key.startswith(prefix):
+                        return
+                    try:
+                        yield key, _open(key, sealed)
+                    except IntegrityError:
+                        yield key, None
+        except lmdb.Error as error:
+            raise system_error(error) from error
 
     def floor(self, prefix: bytes, end: bytes) -> tuple[bytes, bytes] | None:
         """The last row whose key begins with `prefix` and is at most `prefix + end`."""

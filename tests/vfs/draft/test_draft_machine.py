@@ -18,6 +18,7 @@ from artfs.catalog import NewVersion
 from artfs.names import parse_artifact_name, parse_ref
 from artfs.store import open_store
 from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.fsck import check_draft
 from artfs.vfs.draft.jobs import Portion
 from artfs.vfs.draft.request import CommitRequest
 from artfs.vfs.draft.rows import BASE
@@ -70,7 +71,10 @@ class DraftMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "draft"):
+            shutil.copytree(self.place, self.top / "live")  # LMDB opens an environment once in a process
+            assert check_draft(self.top / "live", self.store.layout.index) == []
             self.draft.close()
+            assert check_draft(self.place, self.store.layout.index) == []
             self.storer.close()
         if hasattr(self, "store"):
             self.store.close()
