@@ -23,11 +23,13 @@ class Due(NamedTuple):
         ino: Its inode.
         size: How many of its bytes, from the first on.
         final: It was closed: these are all. Otherwise it grows.
+        known: How many of them were handed over before; None: it was not written from front to back.
     """
 
     ino: int
     size: int
     final: bool
+    known: int | None
 
 
 class _Growth:
@@ -52,6 +54,7 @@ class Backlog:
         self._growing: dict[int, _Growth] = {}
         self._closed: dict[int, int] = {}
         self._closed_bytes = 0
+        self._grown: dict[int, int] = {}
 
     def wrote(self, ino: int, start: int, end: int, *, fresh: bool) -> int | None:
         """Bytes were written.
@@ -87,13 +90,16 @@ class Backlog:
 
     def closed(self, ino: int, size: int) -> None:
         """The last writer closed a file that has bytes to be stored."""
-        self._growing.pop(ino, None)
+        growth = self._growing.pop(ino, None)
+        if growth is not None:
+            self._grown[ino] = growth.given
         self._closed_bytes += size - self._closed.pop(ino, 0)
         self._closed[ino] = size
 
     def gone(self, ino: int) -> None:
         """A file has no bytes to be stored any more."""
         self._growing.pop(ino, None)
+        self._grown.pop(ino, None)
         self._closed_bytes -= self._closed.pop(ino, 0)
 
     @property
@@ -109,13 +115,22 @@ class Backlog:
         """Hand over what is due, at most so many files and about so many bytes."""
         for ino, growth in self._growing.items():
             if growth.end - growth.given >= _DUE_BYTES:
-                growth.given = growth.end
+                known, growth.given = growth.given, growth.end
                 size -= _DUE_BYTES
-                yield Due(ino, growth.end, final=False)
+                yield Due(ino, growth.end, final=False, known=known)
         while self._closed and files > 0 and size > 0:
             ino = next(iter(self._closed))
             length = self._closed.pop(ino)
             self._closed_bytes -= length
             files -= 1
             size -= length
-            yield Due(ino, length, final=True)
+            yield Due(ino, length, final=True, known=self._grown.pop(ino, None))
+
+    def put_back(self, due: Due, size: int) -> None:
+        """Only so many bytes of what was handed over could be taken: the rest is due again."""
+        if due.final:
+            self._closed[due.ino] = due.size
+            self._closed_bytes += due.size
+            self._grown[due.ino] = size
+        elif due.ino in self._growing:
+            self._growing[due.ino].given = size

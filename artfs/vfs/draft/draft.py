@@ -13,6 +13,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,14 +21,15 @@ from msgspec.structs import replace
 
 from artfs.format.digest import Data
 from artfs.store import Store
-from artfs.vfs.draft.backlog import Backlog
+from artfs.vfs.draft.backlog import Backlog, Due
 from artfs.vfs.draft.base import BaseTree
 from artfs.vfs.draft.batch import Batch, Counters
 from artfs.vfs.draft.contents import Contents, without_privileges
 from artfs.vfs.draft.database import DraftDatabase
 from artfs.vfs.draft.datafiles import DataFiles
+from artfs.vfs.draft.extents import extents
 from artfs.vfs.draft.inodes import Inodes, fault
-from artfs.vfs.draft.jobs import Job, Portion, Stored
+from artfs.vfs.draft.jobs import UNCERTAIN, Job, Portion, Stored
 from artfs.vfs.draft.listing import Listing
 from artfs.vfs.draft.names import Names
 from artfs.vfs.draft.rows import (
@@ -37,9 +39,9 @@ from artfs.vfs.draft.rows import (
     META_STATE,
     NO_CONTENT,
     Content,
+    Extent,
     InodeRow,
     Origin,
-    decode_extent,
     decode_origin,
     decode_state,
     encode_row,
@@ -54,7 +56,7 @@ __all__ = ["DIRECTORY_SIZE", "Attributes", "Draft"]
 DIRECTORY_SIZE: Final = 4096
 _CHECKPOINT_BYTES: Final = 8 << 20
 _MAX_EXTENTS: Final = 64
-"""Of a file that is worth storing in the background; one with more is being written to here and there."""
+"""Of a file in one job; a file with more that was not written from front to back is written to here and there."""
 _PERMISSIONS: Final = 0o7777
 
 
@@ -346,15 +348,23 @@ class Draft:
 
     def jobs(self, files: int = 128, size: int = 64 << 20) -> list[Job]:
         """What is to be stored next, at most so many files and about so many bytes."""
-        jobs = []
-        for due in self._backlog.take(files, size):
-            prefix = b"E" + number(due.ino)
-            found = self._database.items(prefix, limit=_MAX_EXTENTS + 1)
-            if len(found) <= _MAX_EXTENTS:
-                runs = [(int.from_bytes(key), decode_extent(value)) for key, value in found]
-                row = self._inodes.get(due.ino)
-                jobs.append(Job(due.ino, row.counter, due.size, runs, due.final, row.content.limit))
-        return jobs
+        return [job for due in list(self._backlog.take(files, size)) if (job := self._job(due)) is not None]
+
+    def _job(self, due: Due) -> Job | None:
+        """What the storer is told of a file; nothing of one that is written to here and there."""
+        row = self._inodes.get(due.ino)
+        known = max(0, (due.known or 0) - UNCERTAIN)
+        found = list(islice(extents(self._database, due.ino, known), _MAX_EXTENTS + 1))
+        start = max(row.content.limit, found[0].start if found and known else 0)
+        size, final = due.size, due.final
+        if len(found) > _MAX_EXTENTS:
+            if due.known is None:
+                return None
+            del found[_MAX_EXTENTS:]
+            size, final = found[-1].end, False
+            self._backlog.put_back(due, size)
+        runs = [(extent.start, Extent(extent.end, extent.data, extent.base)) for extent in found]
+        return Job(due.ino, row.counter, size, runs, final, start)
 
     def stored(self, results: Iterable[Stored]) -> None:
         """Take over what was stored, of files whose bytes did not change since they were read."""

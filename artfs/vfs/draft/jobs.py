@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from artfs.vfs.draft.rows import Committed, Extent
 
-__all__ = ["Job", "Portion", "Stored"]
+__all__ = ["UNCERTAIN", "Job", "Portion", "Stored"]
+
+UNCERTAIN: Final = 16 << 20
+"""The storer leaves fewer bytes than these of a file that grows for its next job: where to cut them is not certain."""
 
 
 class Job(msgspec.Struct, array_like=True, frozen=True):
@@ -18,7 +23,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
         size: How many bytes there are, from the first on.
         extents: Where: by start, what the row says; what they leave out after `start` is zero.
         final: These are all. Otherwise the file grows, and a later job has more.
-        start: How many of the first bytes are in the store.
+        start: How many of the first bytes are in the store, or in an earlier job, and not in `extents`.
     """
 
     ino: int

@@ -215,7 +215,7 @@ def test_what_was_acknowledged_is_there_after_a_kill_at_any_moment(draft: Path, 
         [(done, right)] = told("check", draft)
         assert right
         assert acknowledged <= done <= acknowledged + 1
-    assert done > 100
+    assert done >= 8
 
 
 def test_a_draft_is_served_again_while_a_snapshot_lives_on_beside_the_killed(draft: Path) -> None:

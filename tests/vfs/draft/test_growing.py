@@ -12,7 +12,7 @@ import pytest
 from artfs.catalog import NewVersion
 from artfs.names import parse_entry_path, parse_ref
 from artfs.store import Store, open_store
-from artfs.vfs.draft import backlog, placing, storing, waste
+from artfs.vfs.draft import backlog, draft, placing, storing, waste
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.draft.storer import DraftStorer
@@ -131,6 +131,30 @@ def test_a_file_takes_no_more_room_than_its_bytes_while_it_is_copied_in(file: Gr
     assert file.taken_over >= 3
     file.commit()
     file.check()
+
+
+def test_a_storer_that_is_far_behind_is_told_of_a_file_bit_by_bit(
+    file: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draft, "_MAX_EXTENTS", 12)
+    for _ in range(56):
+        file.append(MEGABYTE)
+    last = jobs = file.draft.jobs()
+    assert [job.final for job in jobs] == [False]
+    file.draft.closed(file.ino, writing=True)
+    while jobs:
+        file.storer.store(file.place, jobs)
+        assert all(len(job.extents) <= 12 for job in jobs)
+        last, jobs = jobs, file.draft.jobs()
+    assert last[0].final
+    assert last[0].start > 0
+    assert file.storer.unflushed == len(file.expected)
+    file.store_in_the_background()
+    file.draft.checkpoint()
+    assert file.on_disk() == 0
+    file.draft.opened(file.ino, writing=True)
+    file.check()
+    file.commit()
 
 
 def test_a_storer_that_was_killed_leaves_the_rest_to_the_commit(file: Growing) -> None:
