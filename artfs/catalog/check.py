@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import lmdb
 
 from artfs.catalog import tables
-from artfs.catalog.journal import Journal, Position
+from artfs.catalog.journal import Journal, JournalDamagedError, Position
 from artfs.catalog.runcheck import RunRows
 from artfs.catalog.schema import (
     ROOT_SERIAL,
@@ -68,8 +68,11 @@ def check_journal(journal: Journal, state: State) -> Iterator[Finding]:
             decode_entry(record.body)
             if record.seq == state.seq:
                 met = after == Position(state.segment, state.segment_length, state.seq, state.head)
-    except ArtfsError as error:
-        yield Finding("J1-J7", str(error))
+    except JournalDamagedError as error:
+        yield Finding(error.invariant, str(error))
+        return
+    except ArtfsError as error:  # a body that does not decode
+        yield Finding("J6", str(error))
         return
     if not met:
         yield Finding("J8", f"the index stands at record {state.seq}, which is not in the journal like that")

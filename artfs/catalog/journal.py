@@ -28,10 +28,22 @@ from artfs.format.journal import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-__all__ = ["SEGMENT_SIZE", "Journal", "Position"]
+__all__ = ["SEGMENT_SIZE", "Journal", "JournalDamagedError", "Position"]
 
 SEGMENT_SIZE: Final = 16 << 20
 """A segment as long as this gets no more records."""
+
+
+class JournalDamagedError(IntegrityError):
+    """The journal is damaged.
+
+    Attributes:
+        invariant: Which invariant of docs/FORMAT.md does not hold.
+    """
+
+    def __init__(self, invariant: str, message: str) -> None:
+        super().__init__(message)
+        self.invariant = invariant
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -131,7 +143,7 @@ class Journal:
         try:
             return Position(first, 0, first - 1, decode_segment_header(self._load(position)).previous)
         except IntegrityError as error:
-            raise self._damage(str(error), position, 0) from error
+            raise self._damage("J1", str(error), position, 0) from error
 
     def is_behind(self, position: Position) -> bool:
         """Whether anything follows `position`: records, or the torn rest of one. Costs two stats.
@@ -174,9 +186,10 @@ class Journal:
             position = Position(following, 0, position.seq, position.head)
         stray = [segment for segment in present if segment > position.segment and segment not in visited]
         if stray:
-            raise IntegrityError(
+            raise JournalDamagedError(
+                "J7" if torn else "J3",
                 f"the journal breaks off after record {position.seq}, before segment {self.path(stray[0]).name}:"
-                " run `artfs fsck`"
+                " run `artfs fsck`",
             )
 
     def _read_segment(self, position: Position) -> Generator[tuple[RawRecord, Position], None, tuple[Position, bool]]:
@@ -189,11 +202,12 @@ class Journal:
             try:
                 record = parse_record(data, at, base)
             except IntegrityError as error:
-                raise self._damage(str(error), position, base + at) from error
+                raise self._damage("J5", str(error), position, base + at) from error
             if record is None:
                 return position, True
             if record.seq != position.seq + 1 or record.previous != position.head:
-                raise self._damage("journal record does not follow the one before", position, base + at)
+                broken = "J4" if record.seq == position.seq + 1 else "J3"
+                raise self._damage(broken, "journal record does not follow the one before", position, base + at)
             at += record.size
             position = Position(position.segment, base + at, record.seq, record.hash)
             yield record, position
@@ -215,14 +229,17 @@ class Journal:
         try:
             header = decode_segment_header(data)
         except IntegrityError as error:
-            raise self._damage(str(error), position, 0) from error
-        if header.first_seq != position.segment or header.previous != position.head:
-            raise self._damage("journal segment does not follow the one before", position, 0)
+            raise self._damage("J1", str(error), position, 0) from error
+        if header.first_seq != position.segment:
+            raise self._damage("J1", "journal segment is not named after its first record", position, 0)
+        if header.previous != position.head:
+            raise self._damage("J2", "journal segment does not follow the one before", position, 0)
 
-    def _damage(self, what: str, position: Position, offset: int) -> IntegrityError:
-        return IntegrityError(
+    def _damage(self, invariant: str, what: str, position: Position, offset: int) -> JournalDamagedError:
+        return JournalDamagedError(
+            invariant,
             f"{what}: segment {self.path(position.segment).name}, offset {offset}, after record {position.seq}:"
-            " run `artfs fsck`"
+            " run `artfs fsck`",
         )
 
     def settle(self, position: Position) -> None:

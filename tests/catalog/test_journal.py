@@ -142,7 +142,7 @@ def test_a_flipped_bit_anywhere_in_the_journal_is_found_and_located(place: Catal
         before = sum(start <= bit // 8 for start in starts[1:])
         with place.open() as catalog:
             findings = check(catalog)
-            assert [finding.invariant for finding in findings] == ["J1-J7"]
+            assert [finding.invariant for finding in findings] == ["J5" if bit // 8 >= 64 else "J1"]
             assert f"after record {before}" in findings[0].message
             with pytest.raises(IntegrityError):
                 list(catalog.history())
@@ -156,7 +156,7 @@ def test_a_missing_segment_is_found(place: CatalogPlace) -> None:
     place.segments[1].unlink()
     with place.open() as catalog:
         (finding,) = check(catalog)
-    assert finding.invariant == "J1-J7"
+    assert finding.invariant == "J3"
     assert "breaks off after record" in finding.message
 
 
@@ -195,7 +195,7 @@ def test_a_header_of_another_place_in_the_chain_is_found(place: CatalogPlace, wr
     second.write_bytes(other + raw[SEGMENT_HEADER_SIZE:])
     with place.open() as catalog:
         (finding,) = check(catalog)
-    assert "journal segment does not follow the one before" in finding.message
+    assert finding.invariant == ("J1" if wrong == "first seq" else "J2")
 
 
 @pytest.mark.usefixtures("small_segments")
