@@ -29,6 +29,7 @@ __all__ = [
     "can_send_again",
     "clone_into",
     "detach",
+    "device_trouble",
     "send_again",
 ]
 
@@ -57,13 +58,20 @@ def attach(mountpoint: str, source: str, *, allow_other: bool, writable: bool = 
     Raises:
         MountError: It cannot be mounted.
     """
-    if not os.path.exists(path):
-        raise MountError(_NO_DEVICE)
+    if trouble := device_trouble(path):
+        raise MountError(trouble)
     if os.geteuid() == 0:
         return _attach_as_root(path, mountpoint, source, allow_other=allow_other, writable=writable)
-    if not os.access(path, os.R_OK | os.W_OK):  # fusermount3 opens it too, with the user's own rights
-        raise MountError(f"{path} is closed to you: have root run `chmod 666 {path}` (udev does), or do it as root")
     return _attach_as_user(mountpoint, source, allow_other=allow_other, writable=writable)
+
+
+def device_trouble(path: str = DEVICE) -> str | None:
+    """Why this user can get no requests from the FUSE device, and what to do; None if it looks well."""
+    if not os.path.exists(path):
+        return _NO_DEVICE
+    if os.geteuid() and not os.access(path, os.R_OK | os.W_OK):  # fusermount3 opens it too, with the user's own rights
+        return f"{path} is closed to you: have root run `chmod 666 {path}` (udev does), or do it as root"
+    return None
 
 
 def _attach_as_root(path: str, mountpoint: str, source: str, *, allow_other: bool, writable: bool) -> int:

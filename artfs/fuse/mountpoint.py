@@ -11,7 +11,7 @@ from artfs.errors import MountError
 from artfs.fuse.device import detach
 from artfs.mountinfo import MountInfo, find_mount
 
-__all__ = ["real_mountpoint", "vacant_mountpoint"]
+__all__ = ["is_dead", "real_mountpoint", "vacant_mountpoint"]
 
 _DEAD: Final = (errno.ENOTCONN, errno.ECONNABORTED)
 
@@ -69,7 +69,7 @@ def _take_away(left: MountInfo) -> None:
     Raises:
         MountError: It is alive, or not ours to take away.
     """
-    if left.pid is not None or not _is_dead(left.mountpoint):
+    if left.pid is not None or not is_dead(left.mountpoint):
         raise MountError(
             f"{left.mountpoint} is mounted already, with the store {left.store}: `artfs umount {left.mountpoint}` first"
         )
@@ -82,7 +82,8 @@ def _take_away(left: MountInfo) -> None:
         ) from error
 
 
-def _is_dead(path: os.PathLike[str]) -> bool:
+def is_dead(path: os.PathLike[str]) -> bool:
+    """Whether nobody will ever answer for a mount. Waits for whoever does answer for it."""
     try:
         os.statvfs(path)  # unlike stat, never answered from a cache
     except OSError as error:

@@ -1,0 +1,149 @@
+"""What artfs needs of this machine and of a store, apart from mounting, looked at without changing anything."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from artfs.cli.text import size_text
+from artfs.errors import ArtfsError
+from artfs.fuse.checkup import Check
+
+__all__ = ["check_limits", "check_software", "check_store"]
+
+_LIBRARIES: Final = ("blake3", "lmdb", "msgspec", "pyfastcdc", "pyfuse3", "trio", "zstandard")
+_MAPPED: Final = 2 << 40
+_DESCRIPTORS: Final = 1024
+_LITTLE_ROOM: Final = 1 << 30
+_FEW_INODES: Final = 10_000
+_REMOTE: Final = frozenset((
+    "9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3"
+))  # fmt: skip
+_LOG_BYTES: Final = 64 << 10
+
+
+def check_software() -> Iterator[Check]:
+    """Look at Python and the libraries."""
+    yield Check("python", "ok", f"{platform.python_version()} on {platform.machine()}")
+    missing, found = [], []
+    for name in _LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Check("libraries", "problem", f"missing: {', '.join(missing)}", "install artfs again, with pip")
+        return
+    try:
+        from artfs.chunks.chunker import Chunker, ChunkParams
+
+        Chunker(ChunkParams())
+    except (ArtfsError, ImportError) as error:
+        said, _colon, advice = str(error).partition("; ")
+        yield Check("libraries", "problem", said, advice or "install artfs again, with pip")
+        return
+    yield Check("libraries", "ok", ", ".join(found))
+
+
+def check_limits() -> Iterator[Check]:
+    """Look at what this shell lets a process have."""
+    files, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _DESCRIPTORS:
+        yield Check("open files", "warning", f"at most {files:,}", f"`ulimit -n {_DESCRIPTORS}` before mounting")
+    else:
+        yield Check("open files", "ok", "no limit" if files == resource.RLIM_INFINITY else f"at most {files:,}")
+    space, _hard = resource.getrlimit(resource.RLIMIT_AS)
+    if space != resource.RLIM_INFINITY and space < _MAPPED:
+        found = f"at most {size_text(space)} of addresses, and the index maps 1 TiB (of which it uses what it holds)"
+        yield Check("address space", "problem", found, "`ulimit -v unlimited`")
+    else:
+        yield Check("address space", "ok", "no limit that matters")
+    length, _hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if length != resource.RLIM_INFINITY:
+        found = f"files of at most {size_text(length)}"
+        yield Check("file size", "warning", found, "`ulimit -f unlimited`, or large packs cannot be written")
+
+
+def check_store(path: Path) -> Iterator[Check]:
+    """Look at a store and the disk that it is on; `artfs fsck` looks at each byte.
+
+    Args:
+        path: Its directory.
+    """
+    if not path.exists():
+        yield Check("store", "ok", f"none at {path} yet: the first `artfs put` makes it")
+        yield from _disk(_existing(path))
+        return
+    from artfs.store import open_store
+
+    try:
+        with open_store(path) as store, store.catalog.view() as view:
+            artifacts = sum(1 for _artifact in view.artifacts())
+            behind = store.catalog.behind
+    except ArtfsError as error:
+        said, _colon, advice = str(error).partition(": ")
+        yield Check("store", "problem", said, advice)
+    else:
+        found = f"{path}, with {artifacts:,} {'artifact' if artifacts == 1 else 'artifacts'}"
+        if behind is not None:
+            yield Check("store", "warning", f"{found}; its index is behind its journal", str(behind))
+        elif not os.access(path, os.W_OK):
+            yield Check("store", "warning", f"{found}, which you cannot write", "only reading works")
+        else:
+            yield Check("store", "ok", f"{found} (`artfs fsck` checks each of its bytes)")
+    yield from _disk(path)
+    yield from _logs(path / "logs")
+
+
+def _existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def _disk(path: Path) -> Iterator[Check]:
+    room = os.statvfs(path)
+    free = room.f_bavail * room.f_frsize
+    if free < _LITTLE_ROOM:
+        advice = "make room: `artfs rm` and other programs' files; nothing is lost when it runs out"
+        yield Check("room", "warning", f"{size_text(free)} left on the store's disk", advice)
+    elif room.f_files and room.f_favail < _FEW_INODES:
+        yield Check("room", "warning", f"{room.f_favail:,} inodes left on the store's disk", "remove some files")
+    else:
+        yield Check("room", "ok", f"{size_text(free)} left on the store's disk")
+    kind = _file_system(path)
+    if kind in _REMOTE:
+        advice = "keep the store on a local disk: the index is mapped into memory and locked by several processes"
+        yield Check("file system", "problem", f"{kind}, over a network", advice)
+    else:
+        yield Check("file system", "ok", kind or "not known")
+
+
+def _file_system(path: Path) -> str:
+    """The type of the file system that a directory is on, as proc(5)'s mountinfo has it; empty if it is not there."""
+    device = path.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}".encode()
+    with open("/proc/self/mountinfo", "rb") as table:
+        for line in table:
+            before, _separator, after = line.partition(b" - ")
+            if before.split(b" ")[2] == wanted:
+                return after.split(b" ")[0].decode(errors="replace")
+    return ""
+
+
+def _logs(directory: Path) -> Iterator[Check]:
+    """Look for errors at the ends of the logs of the store's mounts."""
+    for log in sorted(directory.glob("mount-*.log")):
+        try:
+            with open(log, "rb") as file:
+                file.seek(-min(_LOG_BYTES, os.fstat(file.fileno()).st_size), os.SEEK_END)
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        errors = [line for line in lines if b" ERROR [" in line]
+        if errors:
+            last = errors[-1].decode(errors="replace")
+            yield Check("log", "warning", f"{len(errors):,} errors at the end of {log}; the last: {last}")
