@@ -21,7 +21,7 @@ _MAPPED: Final = 2 << 40
 _DESCRIPTORS: Final = 1024
 _LITTLE_ROOM: Final = 1 << 30
 _FEW_INODES: Final = 10_000
-_REMOTE: Final = ("9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3")
+_REMOTE: Final = ("9p", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3")
 _LOG_BYTES: Final = 64 << 10
 
 
