@@ -19,7 +19,7 @@ from artfs.api.manifest import DraftEntries, Manifest, VersionEntries
 from artfs.api.newfile import written
 from artfs.api.referring import add_reference
 from artfs.api.saving import Saved, push
-from artfs.api.sources import directory_source, entry_path, file_source
+from artfs.api.sources import check_policy, directory_source, entry_path, file_source
 from artfs.api.stores import StoreLike, shared_store
 from artfs.catalog import Version, current_actor, decode_metadata
 from artfs.errors import ArtifactNotLoggedError, InvalidInputError, NotFoundError
@@ -46,11 +46,13 @@ class Artifact(Described):
         type: Its type, as `dataset` or `model`.
         description: Free text.
         metadata: A JSON object; copied.
+        incremental: Only False: what adds to a version begins with its `new_draft`.
+        use_as: Without effect here; for scripts that were written for W&B.
         store: Where contents are stored as they are added: a store or its directory; by default `$ARTFS_STORE`, or the
             user's own. Logging elsewhere copies them.
 
     Raises:
-        InvalidInputError: Name, type or metadata break a rule.
+        InvalidInputError: Name, type or metadata break a rule, or `incremental` is True.
         TypeError: A value of the metadata is of a wrong type.
     """
 
@@ -60,9 +62,16 @@ class Artifact(Described):
         type: str = DEFAULT_TYPE,  # noqa: A002 - the name that W&B's users write
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        incremental: bool = False,
+        use_as: str | None = None,
         *,
         store: StoreLike = None,
     ) -> None:
+        del use_as
+        if incremental:
+            raise InvalidInputError(
+                f"incremental=True is not there: begin with Api().artifact({name!r}).new_draft(), and log that"
+            )
         super().__init__(name, type, description, metadata)
         self._contents: Contents | None = Contents(store)
         self._store: Store | None = None
@@ -257,24 +266,32 @@ class Artifact(Described):
         name: str | PurePath | None = None,
         policy: str = "mutable",
         overwrite: bool = False,
+        *,
+        is_tmp: bool = False,
+        skip_cache: bool = False,
     ) -> ManifestEntry:
         """Store a file in the draft, as it is now.
 
         Args:
             local_path: The file; it may be changed or removed afterwards.
             name: Its path in the artifact; by default the file's own name.
-            policy: `mutable` or `immutable`; the file is stored at once with both.
+            policy: `mutable` or `immutable`; with both the file is stored at once, and a change meanwhile is noticed.
             overwrite: Replace another file at that path.
+            is_tmp: Only False: give the name that the file is to have.
+            skip_cache: Without effect: there is no cache, files go straight into the store.
 
         Returns:
             The entry.
 
         Raises:
             ArtifactFinalizedError: The artifact is logged.
-            InvalidInputError: It is no file, or the path has other contents.
+            InvalidInputError: It is no file, the path has other contents, or `is_tmp` is True.
             SourceChangedError: The file changed while it was read; nothing was added.
             SourceError: It cannot be read.
         """
+        del skip_cache
+        if is_tmp:
+            raise InvalidInputError("is_tmp=True is not there: give the file the name that it is to have")
         file = file_source(local_path, policy)
         path = entry_path(name if name is not None else os.path.basename(os.path.abspath(local_path)))
         self.contents.add_file(path, file, overwrite=overwrite)
@@ -288,6 +305,8 @@ class Artifact(Described):
         ignore: str | Iterable[str] | None = None,
         merge: bool = False,
         policy: str = "mutable",
+        *,
+        skip_cache: bool = False,
     ) -> None:
         """Store what is in a directory: files, links, modes, empty directories. Files are read on all cores.
 
@@ -297,6 +316,7 @@ class Artifact(Described):
             ignore: Patterns of gitignore(5) for what is left out, besides those in its `.artfsignore`.
             merge: Replace files that the draft has with other contents.
             policy: As for `add_file`.
+            skip_cache: Likewise.
 
         Raises:
             ArtifactFinalizedError: The artifact is logged.
@@ -304,8 +324,8 @@ class Artifact(Described):
             SourceChangedError: A file changed while it was read; nothing was added.
             SourceError: Something in it cannot be read.
         """
-        if policy not in {"mutable", "immutable"}:
-            raise InvalidInputError(f"policy {policy!r} is not allowed: use 'mutable' or 'immutable'")
+        del skip_cache
+        check_policy(policy)
         prefix = b"" if name is None or str(name) in {"", "."} else entry_path(name)
         self.contents.add_tree(prefix, directory_source(local_path, prefix, ignore), merge=merge)
 
@@ -488,14 +508,18 @@ class Artifact(Described):
         self,
         root: str | os.PathLike[str] | None = None,
         allow_missing_references: bool = False,
+        skip_cache: bool | None = None,
         path_prefix: str | None = None,
+        multipart: bool | None = None,
     ) -> str:
         """Write the contents out as ordinary files; those that are there with the right contents are kept.
 
         Args:
             root: Where to; `./artifacts/NAME:vN` by default.
-            allow_missing_references: Leave out references whose source is gone.
+            allow_missing_references: Leave out references whose source is gone, or of a scheme that artfs cannot read.
+            skip_cache: Without effect: there is no cache.
             path_prefix: Only entries whose path begins so.
+            multipart: Without effect: files are read from the store, in ranges.
 
         Returns:
             The directory.
@@ -504,9 +528,11 @@ class Artifact(Described):
             ArtifactNotLoggedError: It is a draft.
             IntegrityError: Stored bytes are damaged.
             UnsafeTargetError: A symlink leads outside.
-            FileNotFoundError: The source of a reference is gone.
+            ReferenceGoneError: The source of a reference is gone (a FileNotFoundError too).
+            ReferenceChangedError: It has other contents.
             StorageError: The file system refused.
         """
+        del skip_cache, multipart
         target = root or logged.default_root(self.name)
         return logged.download(self._live(), self.row, target, path_prefix or "", allow_missing_references)
 
@@ -565,7 +591,10 @@ class Artifact(Described):
 
     @logged_only
     def logged_by(self) -> Run | None:
-        """The run that logged it; None if it was logged outside of runs.
+        """The run that logged it first; None if it was logged outside of runs.
+
+        Others may have logged the same contents (`if_changed`), or added a part (`upsert_artifact`): it is among
+        the `logged_artifacts` of these too.
 
         Raises:
             ArtifactNotLoggedError: It is a draft.

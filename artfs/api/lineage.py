@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from artfs.catalog import EdgeKind, Version, View
+from artfs.catalog import Run as Row
 from artfs.errors import InvalidInputError
 from artfs.store.store import Store
 
@@ -16,9 +17,12 @@ __all__ = ["ancestors", "descendants", "logged_by", "used_by"]
 
 
 def logged_by(store: Store, version: Version) -> Run | None:
-    """The run that logged a version; None if it was logged outside of runs."""
-    runs = _runs(store, version, EdgeKind.LOGGED)
-    return runs[0] if runs else None
+    """The run that made a version; None if it was logged outside of runs."""
+    if version.logged_by is None:
+        return None
+    with store.catalog.view() as view:
+        row = view.known_run(version.logged_by)
+    return _run(store, row)
 
 
 def used_by(store: Store, version: Version) -> list[Run]:
@@ -48,11 +52,15 @@ def descendants(store: Store, version: Version, depth: int | None = None) -> lis
 
 
 def _runs(store: Store, version: Version, kind: EdgeKind) -> list[Run]:
-    from artfs.api.run import Run  # noqa: PLC0415 # runs log artifacts: that module needs the one that needs this
-
     with store.catalog.view() as view:
         rows = [view.run(edge.run) for edge in view.edges_of_version(version, kind)]
-    return [Run(store, row) for row in rows if row is not None]
+    return [_run(store, row) for row in rows if row is not None]
+
+
+def _run(store: Store, row: Row) -> Run:
+    from artfs.api.run import Run  # noqa: PLC0415 # runs log artifacts: that module needs the one that needs this
+
+    return Run(store, row)
 
 
 def _reached(

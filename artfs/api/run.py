@@ -114,6 +114,7 @@ class Run:
         artifact_or_ref: Artifact | str,
         type: str | None = None,  # noqa: A002 - W&B's word
         aliases: Sequence[str] | str | None = None,
+        use_as: str | None = None,
     ) -> Artifact:
         """Use a version as an input.
 
@@ -121,6 +122,7 @@ class Run:
             artifact_or_ref: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. A draft is logged, as by `save`.
             type: The type that it must have; None: any.
             aliases: To be given to a draft that is logged.
+            use_as: Without effect here; for scripts that were written for W&B.
 
         Returns:
             The version, as an artifact.
@@ -128,7 +130,9 @@ class Run:
         Raises:
             NotFoundError: There is none.
             TypeMismatchError: It is of another type.
+            InvalidInputError: The reference is malformed, or the artifact is logged in another store.
         """
+        del use_as
         store = self._store
         if isinstance(artifact_or_ref, Artifact) and artifact_or_ref.is_draft():
             log(store, artifact_or_ref, aliases=aliases)
@@ -161,7 +165,8 @@ class Run:
             type: Its type; None: as an artifact of that name has it, else `dataset`.
             aliases: Names for this version besides `latest`.
             tags: Labels of the version, besides those that a draft has.
-            if_changed: Give the latest version back when its contents are the same, instead of making another.
+            if_changed: Give the latest version back when its contents are the same, instead of making another. This run
+                has then logged it too; the aliases move to it, and what else is said of it stays.
 
         Returns:
             The artifact, which is logged now.
@@ -248,7 +253,7 @@ class Run:
         return artifact
 
     def logged_artifacts(self) -> list[Artifact]:
-        """The versions that it logged, in the order of time; deleted ones left out."""
+        """The versions that it logged or added a part to, in the order of time; deleted ones left out."""
         return self._artifacts(EdgeKind.LOGGED)
 
     def used_artifacts(self) -> list[Artifact]:

@@ -11,7 +11,7 @@ from artfs.errors import InvalidInputError
 from artfs.names import parse_entry_path, quoted
 from artfs.store.source import SourceDirectory, SourceFile, scan, source_error
 
-__all__ = ["directory_source", "entry_path", "file_source"]
+__all__ = ["check_policy", "directory_source", "entry_path", "file_source"]
 
 IGNORE_FILE = b".artfsignore"
 _POLICIES = {"mutable", "immutable"}
@@ -26,6 +26,16 @@ def entry_path(name: str | PurePath) -> bytes:
     return b"/".join(parse_entry_path(name.as_posix() if isinstance(name, PurePath) else name))
 
 
+def check_policy(policy: str) -> None:
+    """Check how a file is to be added; both policies do the same, since a file is stored at once.
+
+    Raises:
+        InvalidInputError: There is no such policy.
+    """
+    if policy not in _POLICIES:
+        raise InvalidInputError(f"policy {policy!r} is not allowed: use 'mutable' or 'immutable'")
+
+
 def file_source(local_path: str | os.PathLike[str], policy: str) -> SourceFile:
     """Look at a file; a symlink to it is followed.
 
@@ -33,8 +43,7 @@ def file_source(local_path: str | os.PathLike[str], policy: str) -> SourceFile:
         InvalidInputError: It is no file, or there is no such policy.
         SourceError: It cannot be looked at.
     """
-    if policy not in _POLICIES:
-        raise InvalidInputError(f"policy {policy!r} is not allowed: use 'mutable' or 'immutable'")
+    check_policy(policy)
     raw = os.fsencode(os.path.abspath(local_path))
     try:
         status = os.lstat(raw)

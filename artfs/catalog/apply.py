@@ -47,7 +47,7 @@ from artfs.format.operations import (
     VersionEdited,
     VersionUndeleted,
 )
-from artfs.format.runs import RunOp, RunUsed
+from artfs.format.runs import RunLogged, RunOp, RunUsed
 
 if TYPE_CHECKING:
     from artfs.catalog.journal import Position
@@ -96,7 +96,7 @@ class _Applier:
         self.next_serial = next_serial
 
     def apply(self, op: Op) -> None:
-        if isinstance(op, RunUsed):
+        if isinstance(op, RunUsed | RunLogged):
             self._version(op.artifact, op.index)
         if isinstance(op, RunOp):
             apply_run(self._txn, op)

@@ -73,18 +73,23 @@ def add_part(plan: Plan, new: NewPart) -> int:
     return number
 
 
-def take_parts(plan: Plan, name: str, together: Together) -> None:
+def take_parts(plan: Plan, name: str, together: Together) -> list[str]:
     """Let a version that is being logged take the parts that it is made of.
+
+    Returns:
+        The runs that added them.
 
     Raises:
         ConflictError: Parts were added or taken since it was made.
     """
-    if len(plan.view.parts(name, together.group)) != together.count:
+    parts = plan.view.parts(name, together.group)
+    if len(parts) != together.count:
         raise ConflictError(
             f"{name} was added to, or finished, meanwhile: finish it once, when all processes have added"
         )
     if together.count:
         plan.ops.append(PartsTaken(together.group, name, together.count))
+    return [part.run for part in parts if part.run is not None]
 
 
 def apply_part(txn: Txn, op: PartAdded | PartsTaken) -> None:

@@ -6,7 +6,7 @@ operations to a `Plan`. Nothing is written here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from artfs.catalog.metadata import decode_metadata
 from artfs.catalog.parts import Together, take_parts
+from artfs.catalog.schema import EdgeKind
 from artfs.errors import (
     ConflictError,
     InvalidInputError,
@@ -37,6 +38,7 @@ from artfs.format.operations import (
     VersionFields,
     VersionUndeleted,
 )
+from artfs.format.runs import RunLogged
 from artfs.names import (
     DEFAULT_TYPE,
     LATEST,
@@ -184,6 +186,7 @@ def log_version(plan: Plan, new: NewVersion, tree: Tree, *, if_changed: bool) ->
 
     Returns:
         The version, and whether it is a new one; `if_changed`, it may be the latest, when that has the same contents.
+        The run has then logged it too, and so has each run that added a part of a new one.
 
     Raises:
         InvalidInputError: A name, alias, tag or value is not allowed.
@@ -203,13 +206,29 @@ def log_version(plan: Plan, new: NewVersion, tree: Tree, *, if_changed: bool) ->
     latest = plan.view.latest(artifact.serial) if artifact is not None and if_changed else None
     if latest is not None and latest.digest == tree.digest:
         target, created = Target(latest.artifact, latest.index), False
+        runs = [] if new.logged_by is None else [plan.view.known_run(new.logged_by).id]
     else:
         target, created = _create(plan, new, tree, type_, fields), True
+        runs = []
     for alias in aliases:
         plan.point(target.artifact, alias, target.index)
     if new.together is not None:
-        take_parts(plan, name, new.together)
+        runs += take_parts(plan, name, new.together)
+    _log_too(plan, new, target, runs)
     return target, created
+
+
+def _log_too(plan: Plan, new: NewVersion, target: Target, runs: Iterable[str]) -> None:
+    """Note of runs that they logged a version, where that is not said yet."""
+    version = plan.view.version(target.artifact, target.index)
+    noted = {new.logged_by}
+    if version is not None:
+        noted = {edge.run for edge in plan.view.edges_of_version(version, EdgeKind.LOGGED)}
+    plan.ops += [
+        RunLogged(run, target.artifact, target.index, new.how, plan.now_ns)
+        for run in dict.fromkeys(runs)
+        if run not in noted
+    ]
 
 
 def _create(plan: Plan, new: NewVersion, tree: Tree, type_: str | None, fields: VersionFields) -> Target:

@@ -8,7 +8,7 @@ import msgspec
 
 from artfs.catalog import tables
 from artfs.catalog.schema import Edge, EdgeKind, Run, bearer_key, edge_key, order_key
-from artfs.format.runs import RunEdited, RunFinished, RunOp, RunResumed, RunStarted, RunUsed
+from artfs.format.runs import RunEdited, RunFinished, RunLogged, RunOp, RunResumed, RunStarted, RunUsed
 
 if TYPE_CHECKING:
     from artfs.catalog.tables import Txn
@@ -46,6 +46,9 @@ def apply_run(txn: Txn, op: RunOp) -> None:
             run = msgspec.structs.replace(run, state=op.state, ended_ns=op.ended_ns)
         case RunUsed():
             add_edge(txn, Edge(op.run, EdgeKind.USED, op.artifact, op.index, op.how, op.used_ns))
+            return
+        case RunLogged():
+            add_edge(txn, Edge(op.run, EdgeKind.LOGGED, op.artifact, op.index, op.how, op.logged_ns))
             return
         case _:
             assert_never(op)

@@ -1,6 +1,6 @@
-"""What a journal record says of runs: that one was started, went on or ended, and which versions it used.
+"""What a journal record says of runs: that one was started, went on or ended, and which versions it used or logged.
 
-That a run logged a version is said where the version is made (`operations.VersionCreated`).
+Which run made a version is said where the version is made (`operations.VersionCreated`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,18 @@ import msgspec
 from artfs.format.bounds import Index, Serial, Time
 from artfs.names import parse_run_id
 
-__all__ = ["Learnt", "Outcome", "RunEdited", "RunFields", "RunFinished", "RunOp", "RunResumed", "RunStarted", "RunUsed"]
+__all__ = [
+    "Learnt",
+    "Outcome",
+    "RunEdited",
+    "RunFields",
+    "RunFinished",
+    "RunLogged",
+    "RunOp",
+    "RunResumed",
+    "RunStarted",
+    "RunUsed",
+]
 
 Learnt: TypeAlias = Literal["api", "open", "commit"]
 """How it was learnt that a run used or logged a version: it said so, it opened a file, it committed a draft."""
@@ -99,5 +110,14 @@ class RunUsed(_RunOperation, frozen=True, array_like=True, tag="run-used"):
     used_ns: Time
 
 
-RunOp: TypeAlias = RunStarted | RunResumed | RunEdited | RunFinished | RunUsed
+class RunLogged(_RunOperation, frozen=True, array_like=True, tag="run-logged"):
+    """The run, too, logs a version that another one made: it had the same contents, or added a part of them."""
+
+    artifact: Serial
+    index: Index
+    how: Learnt
+    logged_ns: Time
+
+
+RunOp: TypeAlias = RunStarted | RunResumed | RunEdited | RunFinished | RunUsed | RunLogged
 """One change of the runs."""

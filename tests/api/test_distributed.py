@@ -49,6 +49,11 @@ def test_processes_add_to_one_version_and_one_finishes_it(run: Run, place: Path)
     assert sorted(finished.manifest.entries) == ["index", "part/0", "part/1", "part/2", "part/3"]
     assert finished.open("part/3").read() == b"3"
     assert [artifact.name for artifact in run.logged_artifacts()] == ["shards:v0"]
+    contributed = Api(place).runs()
+    assert [[each.name for each in one.logged_artifacts()] for one in contributed] == [["shards:v0"]] * 5
+    maker = finished.logged_by()
+    assert maker is not None
+    assert maker.id == run.id
     assert_clean(place)
 
 

@@ -95,6 +95,31 @@ def test_log_artifact_if_changed_gives_the_version_that_is_there(run: Run) -> No
     assert run.log_artifact(draft(text="other"), if_changed=True).name == "animals:v1"
 
 
+def test_a_run_that_logs_contents_which_are_there_has_logged_them_and_the_first_one_made_them(run: Run) -> None:
+    first = run.log_artifact(draft())
+    source = run.log_artifact(draft(name="source"))
+    second = init()
+    second.use_artifact(source)
+    changed = draft()
+    changed.description = "another"
+    again = second.log_artifact(changed, aliases=["best"], if_changed=True)
+    assert again.name == first.name == "animals:v0"
+    assert [logged.name for logged in second.logged_artifacts()] == ["animals:v0"]
+    assert [logged.name for logged in run.logged_artifacts()] == ["animals:v0", "source:v0"]
+    maker = again.logged_by()
+    assert maker is not None
+    assert maker.id == run.id
+    assert (again.description, again.aliases) == (None, ["best", "latest"])
+    assert [found.name for found in again.ancestors()] == ["source:v0"]
+
+
+def test_contents_that_were_there_without_a_run_stay_of_none(run: Run) -> None:
+    draft().save()
+    again = run.log_artifact(draft(), if_changed=True)
+    assert again.logged_by() is None
+    assert [logged.name for logged in run.logged_artifacts()] == ["animals:v0"]
+
+
 def test_log_artifact_of_a_path_is_named_after_run_and_path(run: Run, tmp_path: Path) -> None:
     (tmp_path / "my images").mkdir()
     (tmp_path / "my images" / "a.png").write_bytes(b"a")

@@ -69,9 +69,9 @@ HARM: dict[str, tuple[str, Harm]] = {
     "an edge known from its run only": ("C13", lambda t: T.BEARERS.delete(t, bearer_key(ANIMALS, 0, 1, RUN))),
     "an edge known from its version only": ("C13", lambda t: T.EDGES.delete(t, edge_key(RUN, 1, ANIMALS, 0))),
     "a logged version without its edge": ("C13", lambda t: T.EDGES.delete(t, edge_key(RUN, 2, ANIMALS, 1))),
-    "an edge that its version denies": (
+    "a version that says another run made it": (
         "C13",
-        lambda t: replace(t, T.VERSIONS, pair_key(ANIMALS, 1), logged_by=None),
+        lambda t: replace(t, T.VERSIONS, pair_key(ANIMALS, 1), logged_by="trainer1"),
     ),
     "an edge under another key": ("C1", lambda t: replace(t, T.EDGES, edge_key(RUN, 1, ANIMALS, 0), index=1)),
     "a chunk in no pack": ("C9", lambda t: T.CHUNKS.put(t, bytes(32), Location(bytes(16), 1, 2, 3, 0))),

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from artfs.catalog import Catalog, EdgeKind, NewRun, Run
+from artfs.catalog import Catalog, EdgeKind, NewRun, NewVersion, Run
 from artfs.errors import ArtfsError, IntegrityError, InvalidInputError, NotFoundError
 from artfs.format.operations import Op
-from artfs.format.runs import RunEdited, RunFields, RunFinished, RunResumed, RunStarted, RunUsed
+from artfs.format.runs import RunEdited, RunFields, RunFinished, RunLogged, RunResumed, RunStarted, RunUsed
 from artfs.names import parse_run_id
-from tests.support.catalogs import WHO, CatalogPlace, log, ref, rows_of
+from tests.support.catalogs import WHO, CatalogPlace, log, ref, rows_of, tree
 
 RUN, OTHER = "0123abcd", "trainer1"
 
@@ -102,6 +102,18 @@ def test_logged_versions_are_told_from_both_ends(catalog: Catalog) -> None:
         assert [edge.run for edge in view.edges_of_version(version, EdgeKind.LOGGED)] == [RUN]
 
 
+def test_a_run_that_logs_contents_which_are_there_has_logged_them_too(catalog: Catalog) -> None:
+    for run in (RUN, OTHER):
+        catalog.start_run(NewRun(run), WHO)
+        for _ in range(2):
+            catalog.create_version(NewVersion("animals", logged_by=run), tree("cat"), WHO, if_changed=True)
+    assert edges(catalog, EdgeKind.LOGGED, RUN) == edges(catalog, EdgeKind.LOGGED, OTHER) == [(0, "api")]
+    with catalog.view() as view:
+        version = view.resolve(ref("animals"))
+        assert version.logged_by == RUN
+        assert [edge.run for edge in view.edges_of_version(version, EdgeKind.LOGGED)] == [RUN, OTHER]
+
+
 def test_edges_stay_when_a_version_is_deleted(catalog: Catalog) -> None:
     catalog.start_run(NewRun(RUN), WHO)
     log(catalog, logged_by=RUN)
@@ -152,6 +164,8 @@ MISFITS: dict[str, Op] = {
     "using what is not there": RunUsed(RUN, 16, 7, "api", 1),
     "using twice": RunUsed(RUN, 16, 0, "open", 1),
     "using in no run": RunUsed(OTHER, 16, 0, "open", 1),
+    "logging what is not there": RunLogged(RUN, 16, 7, "api", 1),
+    "logging in no run": RunLogged(OTHER, 16, 0, "api", 1),
 }
 
 
