@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ManifestEntry", "StoredFile", "open_stored"]
 
+_PORTION = 4 << 20
+
 Opener = Callable[["ManifestEntry"], IO[bytes]]
 Downloader = Callable[["ManifestEntry", "str | os.PathLike[str] | None"], str]
 
@@ -165,6 +167,13 @@ class StoredFile(io.RawIOBase):
             raise InvalidInputError(f"seek to {offset} ({whence}) is not within the file")
         self._position = base + offset
         return self._position
+
+    def readall(self) -> bytes:
+        """Read what is left, in portions that are worth it."""
+        parts = []
+        while part := self.read(_PORTION):
+            parts.append(part)
+        return b"".join(parts)
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         """Read a portion, verified."""

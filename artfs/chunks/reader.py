@@ -8,6 +8,7 @@ would kill the process.
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Final, Self
 from artfs.chunks.cache import PlainCache
 from artfs.chunks.codec import decode
 from artfs.chunks.growing import pack_path
+from artfs.chunks.held import used
 from artfs.errors import IntegrityError, InvalidInputError, StorageError
 from artfs.format.digest import (
     BLOCK_HASH_SIZE,
@@ -38,7 +40,7 @@ _MAX_TABLES: Final = 4096  # of at most 16 KiB each, commonly 320 bytes
 class PackReader:
     """Reads from the packs of one store.
 
-    Make one per process, after a fork (an inherited descriptor shares its readahead state), and one per thread.
+    Make one per process, after a fork (an inherited descriptor shares its readahead state). Threads may share it.
 
     Args:
         packs_dir: The directory of the packs.
@@ -48,7 +50,8 @@ class PackReader:
     def __init__(self, packs_dir: Path, cache: PlainCache | None = None) -> None:
         self._packs_dir = packs_dir
         self._cache = cache
-        self._open: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()  # held to open packs; what is held already is found without
+        self._open: OrderedDict[bytes, _OpenPack] = OrderedDict()
         self._tables: OrderedDict[bytes, bytes] = OrderedDict()  # digest -> block table, proved to be its own
 
     def __enter__(self) -> Self:
@@ -61,8 +64,7 @@ class PackReader:
 
     def close(self) -> None:
         """Close all packs. Reading opens them again."""
-        while self._open:
-            os.close(self._open.popitem()[1])
+        self._open.clear()
 
     def read(self, location: Location, digest: bytes, start: int = 0, length: int | None = None) -> Data:
         """Return exactly `length` plain bytes from `start` on, verified against `digest`.
@@ -105,7 +107,7 @@ class PackReader:
         if table is None:
             table = self._table(location, digest)
         else:
-            self._tables.move_to_end(digest)
+            used(self._tables, digest)
         first = start // BLOCK_SIZE
         last = (start + length - 1) // BLOCK_SIZE
         at = first * BLOCK_SIZE
@@ -120,9 +122,10 @@ class PackReader:
         table = location.table or self._pread(location, digest, HEAD_SIZE, table_size(location.plain_len))
         if table_digest(table) != digest:
             raise self._damage(location, digest, "its block table has another digest")
-        self._tables[digest] = table
-        if len(self._tables) > _MAX_TABLES:
-            self._tables.popitem(last=False)
+        with self._lock:
+            self._tables[digest] = table
+            if len(self._tables) > _MAX_TABLES:
+                self._tables.popitem(last=False)
         return table
 
     def _decompressed(self, location: Location, digest: bytes) -> tuple[Data, bytes]:
@@ -141,12 +144,12 @@ class PackReader:
     def _pread(self, location: Location, digest: bytes, at: int, size: int) -> bytes:
         """Return `size` bytes of a record, from `at` bytes behind its beginning on."""
         try:
-            fd = self._open.get(location.pack)
-            if fd is None:
-                fd = self._open_pack(location.pack)
+            pack = self._open.get(location.pack)
+            if pack is None:
+                pack = self._open_pack(location.pack)
             else:
-                self._open.move_to_end(location.pack)
-            data = os.pread(fd, size, location.offset + at)
+                used(self._open, location.pack)
+            data = os.pread(pack.fd, size, location.offset + at)
         except FileNotFoundError as error:
             raise self._damage(location, digest, "the pack is missing") from error
         except OSError as error:
@@ -155,13 +158,29 @@ class PackReader:
             raise self._damage(location, digest, "the pack ends within the record")
         return data
 
-    def _open_pack(self, pack: bytes) -> int:
-        """Open a pack, closing the one that was least recently read when there are too many."""
-        if len(self._open) >= _MAX_OPEN:
-            os.close(self._open.popitem(last=False)[1])
-        fd = self._open[pack] = os.open(pack_path(self._packs_dir, pack), os.O_RDONLY | os.O_CLOEXEC)
-        return fd
+    def _open_pack(self, pack: bytes) -> _OpenPack:
+        """Open a pack, letting go of the one that was least recently read when there are too many."""
+        with self._lock:
+            opened = self._open.get(pack)
+            if opened is None:
+                if len(self._open) >= _MAX_OPEN:
+                    self._open.popitem(last=False)
+                path = pack_path(self._packs_dir, pack)
+                opened = self._open[pack] = _OpenPack(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        return opened
 
     def _damage(self, location: Location, digest: bytes, what: str) -> IntegrityError:
         path = pack_path(self._packs_dir, location.pack)
         return IntegrityError(f"{digest.hex()} at offset {location.offset} of {path}: {what}; run `artfs fsck`")
+
+
+class _OpenPack:
+    """An open pack. It is closed with the last reference to it, and so never under a thread that is about to read."""
+
+    __slots__ = ("fd",)
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __del__(self) -> None:
+        os.close(self.fd)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 from datetime import UTC, datetime
 from typing import IO, Any, NoReturn
 
@@ -21,12 +20,11 @@ from artfs.api.stores import shared_store
 from artfs.catalog import Version
 from artfs.errors import ArtfsError, InvalidInputError, NotFoundError
 from artfs.format.node import Entry, Kind
+from artfs.integrations.links import resolve
 from artfs.names import EntryPath, parse_path_ref
 from artfs.store.store import Store
 
 __all__ = ["ArtfsFileSystem"]
-
-_MAX_LINKS = 40
 
 
 class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
@@ -192,38 +190,25 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
         return entry
 
     def _find(self, path: str) -> tuple[Version, EntryPath, Entry]:
-        """The version, the place in it and the entry of a path; links in the version are followed at its end."""
+        """The version, the place in it and the entry of a path, whose symlinks are followed within the version."""
         try:
             ref, parts = parse_path_ref(path)
             version = self._live().version(ref)
-            for _link in range(_MAX_LINKS):
-                entry = self._live().entry(version, parts)
-                if entry.kind != Kind.SYMLINK:
-                    return version, parts, entry
-                parts = _followed(parts, entry.extra)
+            return version, *resolve(self._live(), version, parts)
         except (NotFoundError, InvalidInputError) as error:
             raise FileNotFoundError(f"{path}: {error}") from error
-        raise FileNotFoundError(f"{path}: too many symlinks")
 
     def _info_of(self, version: Version, parts: EntryPath, name: str, row: Entry) -> dict[str, Any]:
-        """What is told of a child; a link is what it leads to, where that is in the version."""
+        """What is told of a child. A link to a file is that file; no other is followed, so that a walk ends."""
         if row.kind == Kind.SYMLINK:
             try:
-                row = self._find(f"{self._ref(version)}/{os.fsdecode(b'/'.join((*parts, row.name)))}")[2]
-            except FileNotFoundError:
+                found = resolve(self._live(), version, (*parts, row.name))[1]
+            except NotFoundError:
+                found = row
+            if found.kind in {Kind.DIRECTORY, Kind.SYMLINK}:
                 return {**_info(name, row), "type": "link"}
+            return _info(name, found)
         return _info(name, row)
-
-    def _ref(self, version: Version) -> str:
-        with self._live().catalog.view() as view:
-            return str(view.ref(version))
-
-
-def _followed(parts: EntryPath, target: bytes) -> EntryPath:
-    path = posixpath.normpath(posixpath.join(*parts[:-1], target) if len(parts) > 1 else target)
-    if path.startswith((b"/", b"..")):
-        raise NotFoundError("a symlink leads out of the version")
-    return () if path == b"." else tuple(path.split(b"/"))
 
 
 def _read_only(path: str) -> OSError:

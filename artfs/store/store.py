@@ -10,6 +10,7 @@ from typing import Self
 
 from artfs.catalog import Actor, Catalog, Environment, Journal, Logged, NewVersion, Version, current_actor
 from artfs.chunks.cache import PlainCache
+from artfs.chunks.held import RecentChunks
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.node import Entry, Kind
@@ -38,7 +39,7 @@ def open_store(path: str | os.PathLike[str], *, create: bool = False) -> Store:
         IntegrityError: The store is damaged.
     """
     root = Path(os.path.abspath(path))
-    return Store(create_layout(root, _create_catalog) if create else read_layout(root))
+    return Store(create_layout(root, _create_catalog) if create else read_layout(root), RecentChunks())
 
 
 class Store:

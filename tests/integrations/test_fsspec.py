@@ -119,6 +119,39 @@ def test_trees_are_walked_measured_and_copied_out(store: Path, tmp_path: Path) -
     )
 
 
+def test_links_are_followed_within_a_version_wherever_they_stand_in_a_path_and_a_walk_ends(tmp_path: Path) -> None:
+    top = tmp_path / "data"
+    (top / "real" / "deep").mkdir(parents=True)
+    (top / "real" / "deep" / "file.txt").write_text("found")
+    for link, target in (
+        ("short", "real/deep"),
+        ("real/up", ".."),
+        ("real/deep/file", "../../short/./file.txt"),
+        ("circle", "circle"),
+        ("root", "/etc"),
+        ("above", "real/../../data"),
+        ("through", "real/deep/file.txt/.."),
+    ):
+        (top / link).symlink_to(target)
+    artifact = artfs.Artifact("linked", store=tmp_path / "store")
+    artifact.add_dir(top)
+    artifact.save()
+    files = fsspec.filesystem("artfs", store=str(tmp_path / "store"))
+    for path in ("short/file.txt", "real/deep/file", "real/up/short/file", "real/up/real/up/short/file.txt"):
+        assert files.cat(f"linked/{path}") == b"found"
+        assert (top / path).read_text() == "found"
+    assert files.ls("linked/short", detail=False) == ["linked/short/file", "linked/short/file.txt"]
+    assert files.isdir("linked/real/up")
+    for path in ("circle", "root/passwd", "above/real", "short/none"):
+        with pytest.raises(FileNotFoundError):
+            files.cat(f"linked/{path}")
+    assert [path for path, row in files.find("linked", detail=True).items() if row["type"] == "file"] == [
+        "linked/real/deep/file",
+        "linked/real/deep/file.txt",
+    ]
+    artifact.store.close()
+
+
 @pytest.mark.usefixtures("store")
 def test_an_alias_is_followed_anew_at_each_call_and_nothing_is_cached() -> None:
     files = fsspec.filesystem("artfs")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from artfs.chunks.held import used
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.chunklist import ChunkPage, Piece, decode_chunk_page
 from artfs.format.node import Entry, Kind, Page
@@ -18,7 +20,8 @@ _MAX_DECODED = 32_768  # rows, about 300 bytes each
 class Pages:
     """Decoded pages, kept while they fit.
 
-    A page was checked against its digest when it came in, and is held in this process's own memory.
+    A page was checked against its digest when it came in, and is held in this process's own memory. Threads may share
+    them.
 
     Args:
         load: Gives the bytes of a node, checked against its digest.
@@ -27,6 +30,7 @@ class Pages:
 
     def __init__(self, load: Callable[[bytes], bytes], max_bytes: int = 16 << 20) -> None:
         self._load = load
+        self._lock = threading.Lock()  # held to take pages in and throw them out; what is held is found without
         self._room = max_bytes
         self._rows = 0
         self._decoded: OrderedDict[bytes, list[Entry]] = OrderedDict()
@@ -43,12 +47,15 @@ class Pages:
         """All rows of a directory page, decoded once for the many small portions in which a listing is asked for."""
         rows = self._decoded.get(node)
         if rows is None:
-            rows = self._decoded[node] = self.get(node).entries()
-            self._rows += len(rows)
-            while self._rows > _MAX_DECODED and len(self._decoded) > 1:
-                self._rows -= len(self._decoded.popitem(last=False)[1])
+            rows = self.get(node).entries()
+            with self._lock:
+                if node not in self._decoded:
+                    self._decoded[node] = rows
+                    self._rows += len(rows)
+                while self._rows > _MAX_DECODED and len(self._decoded) > 1:
+                    self._rows -= len(self._decoded.popitem(last=False)[1])
         else:
-            self._decoded.move_to_end(node)
+            used(self._decoded, node)
         return rows
 
     def chunks(self, node: bytes) -> ChunkPage:
@@ -61,15 +68,17 @@ class Pages:
     def _fetch(self, node: bytes, decode: Callable[[bytes], Page | ChunkPage]) -> Page | ChunkPage:
         held = self._pages.get(node)
         if held is not None:
-            self._pages.move_to_end(node)
+            used(self._pages, node)
             return held[0]
         data = self._load(node)
         page = decode(data)
         cost = len(data) * (1 if isinstance(page, Page) else 4) + 400
-        self._pages[node] = page, cost
-        self._room -= cost
-        while self._room < 0 and len(self._pages) > 1:
-            self._room += self._pages.popitem(last=False)[1][1]
+        with self._lock:
+            if node not in self._pages:
+                self._pages[node] = page, cost
+                self._room -= cost
+            while self._room < 0 and len(self._pages) > 1:
+                self._room += self._pages.popitem(last=False)[1][1]
         return page
 
     def find(self, node: bytes, name: bytes) -> tuple[Entry, int] | None:
