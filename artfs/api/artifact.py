@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
@@ -644,5 +644,28 @@ class Artifact(Described):
     def _download_entry(self, entry: ManifestEntry, root: str | os.PathLike[str] | None) -> str:
         return logged.download_entry(self._live(), entry, root or logged.default_root(self.name))
 
+    def __reduce__(self) -> tuple[Callable[[Path, int, int], Artifact], tuple[Path, int, int]]:
+        """A logged artifact goes to worker processes as its store and version; what was edited and not saved stays."""
+        if self._version is None:
+            raise ArtifactNotLoggedError(
+                f"artifact {self.name} is a draft of this process: log it before others get it"
+            )
+        return _reopened, (self._live().path, self._version.artifact, self._version.index)
+
     def __repr__(self) -> str:
         return f"<Artifact {self.name} ({self.type})>"
+
+
+def _reopened(place: Path, artifact: int, index: int) -> Artifact:
+    """The artifact that another process, or an earlier one, pickled.
+
+    Raises:
+        NotFoundError: The version was deleted meanwhile.
+        StoreNotFoundError: The store is not there.
+    """
+    store = shared_store(place, create=False)
+    with store.catalog.view() as view:
+        version = view.version(artifact, index)
+    if version is None:
+        raise NotFoundError(f"version v{index} of artifact {artifact} in {place} was deleted: use another")
+    return Artifact.of_version(store, version)
