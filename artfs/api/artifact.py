@@ -381,6 +381,9 @@ class Artifact(Described):
     def remove(self, item: str | PurePath | ManifestEntry) -> None:
         """Remove an entry from the draft, or a directory with all that is in it.
 
+        Args:
+            item: The entry, or its path.
+
         Raises:
             ArtifactFinalizedError: The artifact is logged.
             FileNotFoundError: There is no such entry.
@@ -457,6 +460,9 @@ class Artifact(Described):
     def get_entry(self, name: str | PurePath) -> ManifestEntry:
         """The entry at a path.
 
+        Args:
+            name: The path, `/`-separated.
+
         Raises:
             ArtifactNotLoggedError: It is a draft.
             KeyError: There is none.
@@ -466,6 +472,9 @@ class Artifact(Described):
     @logged_only
     def files(self, names: Iterable[str] | None = None) -> Iterator[ManifestEntry]:
         """All entries, or those named.
+
+        Args:
+            names: Their paths; None: all.
 
         Raises:
             ArtifactNotLoggedError: It is a draft.
@@ -497,9 +506,20 @@ class Artifact(Described):
     def open(self, path: str | PurePath, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
         """Open a file of the artifact for reading; only what is read is fetched and verified.
 
+        Args:
+            path: Of the file in the artifact.
+            mode: `rb`, or `r` for text.
+            encoding: Of text; UTF-8 by default.
+
+        Returns:
+            A file object that can seek.
+
         Raises:
             ArtifactNotLoggedError: It is a draft.
             KeyError: There is no such file.
+            InvalidInputError: The mode is not one for reading.
+            IntegrityError: On reading: stored bytes are damaged.
+            SourceError: On reading: what a reference is to is gone, has changed or cannot be read.
         """
         return self.get_entry(path).open(mode, encoding)
 
@@ -581,6 +601,12 @@ class Artifact(Described):
     @logged_only
     def diff(self, other: Artifact) -> list[Difference]:
         """What changed from this version to another, in time that grows with the changes.
+
+        Args:
+            other: The other one; of the same store.
+
+        Returns:
+            The differences by path: `what` is `added`, `removed` or `modified`.
 
         Raises:
             ArtifactNotLoggedError: One of them is a draft.

@@ -75,7 +75,9 @@ class ManifestEntry:
 
         Raises:
             ArtifactNotLoggedError: The artifact is a draft.
+            InvalidInputError: The mode is not one for reading.
             IntegrityError: On reading: stored bytes are damaged.
+            SourceError: On reading: what a reference is to is gone, has changed or cannot be read.
         """
         return opened(self._open(self), mode, encoding)
 
@@ -90,6 +92,10 @@ class ManifestEntry:
 
         Raises:
             ArtifactNotLoggedError: The artifact is a draft.
+            IntegrityError: Stored bytes are damaged.
+            SourceError: What a reference is to is gone, has changed or cannot be read.
+            UnsafeTargetError: A symlink leads outside.
+            StorageError: The file system refused.
         """
         return self._download(self, root)
 

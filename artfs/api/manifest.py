@@ -33,11 +33,19 @@ class Manifest:
         self.size = size
 
     def get_entry_by_path(self, path: str) -> ManifestEntry | None:
-        """The entry at a path, if there is one."""
+        """The entry at a path; None if there is none.
+
+        Args:
+            path: The path, `/`-separated.
+        """
         return self.entries.get(path)
 
     def get_entries_in_directory(self, directory: str) -> list[ManifestEntry]:
-        """The entries below a directory, at any depth."""
+        """The entries below a directory, at any depth.
+
+        Args:
+            directory: Its path.
+        """
         return [entry for path, entry in self.entries.items() if path.startswith(directory.rstrip("/") + "/")]
 
     def __len__(self) -> int:

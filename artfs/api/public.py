@@ -101,6 +101,10 @@ class Api:
     def artifact_exists(self, ref: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's word
         """Whether there is such a version.
 
+        Args:
+            ref: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            type: The type that it must have; None: any.
+
         Raises:
             InvalidInputError: The reference is malformed.
         """
@@ -154,6 +158,9 @@ class Api:
     def artifact_collections(self, type: str) -> list[ArtifactCollection]:  # noqa: A002 - W&B's word
         """The artifacts of a type, by name.
 
+        Args:
+            type: The type.
+
         Raises:
             InvalidInputError: The type is malformed.
         """
@@ -191,6 +198,9 @@ class Api:
 
     def run(self, id: str) -> Run:  # noqa: A002 - W&B's word
         """Find a run.
+
+        Args:
+            id: Its id.
 
         Raises:
             InvalidInputError: The id is malformed.

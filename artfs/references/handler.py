@@ -46,6 +46,11 @@ class Handler(Protocol):
     def read(self, reference: Reference, offset: int, size: int) -> bytes:
         """Read a range of an object, shorter only at its end.
 
+        Args:
+            reference: To the object, as `find` gave it.
+            offset: Of the first byte.
+            size: How many bytes; with 0 too it is checked whether the object is what the reference was made of.
+
         Raises:
             ReferenceGoneError: There is no such object any more.
             ReferenceChangedError: It is not what the reference was made of; nothing of it is returned.
