@@ -8,8 +8,8 @@ from pathlib import Path
 
 from artfs.api.run import Run
 from artfs.api.stores import StoreLike, shared_store
-from artfs.api.surroundings import checked_out_commit, command_line
-from artfs.catalog import NewRun, current_actor, encode_metadata
+from artfs.api.surroundings import checked_out_commit, command_line, has_changes, working_directory
+from artfs.catalog import NewRun, current_actor, current_process, encode_metadata
 
 __all__ = ["init"]
 
@@ -38,8 +38,18 @@ def init(
         StoreError: The store cannot be used.
     """
     given = {} if config is None else config if isinstance(config, Mapping) else vars(config)
+    here = working_directory()
+    commit = checked_out_commit(Path(here)) if here else None
     new = NewRun(
-        id, name, job_type, encode_metadata(given, max_keys=None), command_line(), checked_out_commit(Path.cwd())
+        id,
+        name,
+        job_type,
+        encode_metadata(given, max_keys=None),
+        command_line(),
+        commit,
+        here,
+        None if commit is None else has_changes(Path(here)),
+        current_process(),
     )
     opened = shared_store(store)
     run = Run(opened, opened.catalog.start_run(new, current_actor(id)))

@@ -18,10 +18,10 @@ from artfs.api.artifact import Artifact
 from artfs.api.logging import log
 from artfs.api.stores import shared_store
 from artfs.api.values import Values
-from artfs.catalog import Actor, EdgeKind, current_actor
+from artfs.catalog import Actor, EdgeKind, current_actor, state_now
 from artfs.catalog import Run as Row
 from artfs.errors import ArtfsError, InvalidInputError, TypeMismatchError
-from artfs.format.runs import RunFields
+from artfs.format.runs import MAX_EXIT_CODE, Outcome, RunFields
 from artfs.names import DEFAULT_TYPE, parse_ref
 from artfs.store.store import Store
 
@@ -80,9 +80,25 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`running`, `finished` or `failed`."""
+        """`running`, `finished`, `failed`, or `crashed`: its process died and it had not ended."""
         with self._store.catalog.view() as view:
-            return view.known_run(self.id).state
+            return state_now(view.known_run(self.id))
+
+    @property
+    def exit_code(self) -> int | None:
+        """With which it ended; None while it runs, and when that is not known."""
+        with self._store.catalog.view() as view:
+            return view.known_run(self.id).exit_code
+
+    @property
+    def directory(self) -> str:
+        """The working directory in which it was started; empty if that is not known."""
+        return self._row.directory
+
+    @property
+    def dirty(self) -> bool | None:
+        """Whether tracked files differed from the commit when it was started; None if that is not known."""
+        return self._row.dirty
 
     @property
     def created_at(self) -> str:
@@ -274,13 +290,15 @@ class Run:
         """End the run; harmless when it has ended.
 
         Args:
-            exit_code: Anything but 0 or None marks it as failed.
+            exit_code: Anything but 0 or None marks it as failed. Kept, if it is one (0 to 255).
         """
         atexit.unregister(self.finish_at_exit)
         try:
             self.update()
         finally:
-            self._load(self._store.catalog.finish_run(self.id, "failed" if exit_code else "finished", self._actor()))
+            state: Outcome = "failed" if exit_code else "finished"
+            kept = exit_code if exit_code is not None and 0 <= exit_code <= MAX_EXIT_CODE else None
+            self._load(self._store.catalog.finish_run(self.id, state, self._actor(), exit_code=kept))
 
     def finish_at_exit(self) -> None:
         """End the run as its process ends; not in a child that was forked."""

@@ -1,12 +1,18 @@
-"""What a run notes of where it was started: the command line, and the commit that is checked out."""
+"""What a run notes of where it was started: command line, working directory, and the commit that is checked out."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
-__all__ = ["checked_out_commit", "command_line"]
+__all__ = ["checked_out_commit", "command_line", "has_changes", "working_directory"]
+
+_PATIENCE: Final = 10
+"""Seconds until git is given up: a run does not wait for a huge work tree on a cold disk."""
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
@@ -14,6 +20,33 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 def command_line() -> tuple[str, ...]:
     """The words with which this process was started."""
     return tuple(word.encode("utf-8", "replace").decode() for word in sys.orig_argv)
+
+
+def working_directory() -> str:
+    """Where this process works; empty if that was removed."""
+    try:
+        return os.fsencode(os.getcwd()).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def has_changes(directory: Path) -> bool | None:
+    """Whether tracked files differ from the commit that is checked out; None if git is not there or cannot tell."""
+    # core.fsmonitor names a program, which a work tree could bring along
+    question = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "status", "--porcelain", "-uno"]
+    try:
+        told = subprocess.run(  # noqa: S603 # no shell, and a fixed program
+            question,
+            check=False,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_PATIENCE,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return bool(told.stdout) if told.returncode == 0 else None
 
 
 def checked_out_commit(directory: Path) -> str | None:

@@ -5,6 +5,7 @@ LMDB holds the tables (`schema` explains them), the journal beside it holds ever
 """
 
 from artfs.catalog.actor import Actor, actor_of, current_actor
+from artfs.catalog.alive import current_process, has_died, process_of, state_now
 from artfs.catalog.catalog import Catalog, Logged, Record
 from artfs.catalog.content import Batch
 from artfs.catalog.environment import Environment
@@ -13,7 +14,7 @@ from artfs.catalog.metadata import decode_metadata, encode_metadata
 from artfs.catalog.parts import NewPart, Together
 from artfs.catalog.plans import NewVersion, VersionEdit
 from artfs.catalog.rebuild import rebuild_catalog
-from artfs.catalog.runplans import NewRun
+from artfs.catalog.runplans import NewRun, Use
 from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Part, Run, State, Version
 from artfs.catalog.view import View
 from artfs.format.operations import Tree
@@ -39,12 +40,17 @@ __all__ = [
     "State",
     "Together",
     "Tree",
+    "Use",
     "Version",
     "VersionEdit",
     "View",
     "actor_of",
     "current_actor",
+    "current_process",
     "decode_metadata",
     "encode_metadata",
+    "has_died",
+    "process_of",
     "rebuild_catalog",
+    "state_now",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -17,7 +19,7 @@ from artfs.catalog.parts import NewPart, add_part
 from artfs.catalog.plans import NewVersion, Plan, Target, VersionEdit
 from artfs.catalog.publish import Probe, Publisher
 from artfs.catalog.rebuild import write_first_state
-from artfs.catalog.runplans import NewRun
+from artfs.catalog.runplans import NewRun, Use
 from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Run, Version
 from artfs.catalog.view import View
 from artfs.errors import IntegrityError, StorageError
@@ -37,6 +39,9 @@ __all__ = ["Catalog", "Logged", "Record"]
 
 K = TypeVar("K")
 T = TypeVar("T")
+
+_USES_PER_RECORD: Final = 100
+"""With as many paths as are kept, each as long as can be, still well below the longest record."""
 
 
 class Logged(NamedTuple):
@@ -299,13 +304,24 @@ class Catalog:
         """Change what can be changed of a run, given what it is under the write lock; see `runplans.edit_run`."""
         return self._change(lambda plan: runplans.edit_run(plan, run, edit), _run, who)
 
-    def finish_run(self, run: str, state: Outcome, who: Actor) -> Run:
+    def finish_run(self, run: str, state: Outcome, who: Actor, *, exit_code: int | None = None) -> Run:
         """End a run; see `runplans.finish_run`."""
-        return self._change(lambda plan: runplans.finish_run(plan, run, state), _run, who)
+        return self._change(lambda plan: runplans.finish_run(plan, run, state, exit_code), _run, who)
+
+    def end_crashed(self, runs: Iterable[str], who: Actor) -> list[str]:
+        """End those of the runs whose process has died, and give their ids; see `runplans.end_crashed`."""
+        looked_at = list(runs)
+        return self._change(lambda plan: runplans.end_crashed(plan, looked_at), lambda _view, ended: ended, who)
 
     def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: Learnt = "api") -> Version:
         """Note that a run uses a version; see `runplans.use_version`."""
         return self._change(lambda plan: runplans.use_version(plan, run, ref, how), _version, who)
+
+    def use_versions(self, run: str, uses: Iterable[Use], who: Actor) -> None:
+        """Note what a run opened of versions, in records of bounded size; see `runplans.use_versions`."""
+        waiting = iter(uses)
+        while some := list(islice(waiting, _USES_PER_RECORD)):
+            self._change(partial(_plan_uses, run=run, uses=some), _nothing, who)
 
     def add_part(self, new: NewPart, who: Actor) -> None:
         """Add to a version that several processes make together; see `parts.add_part`."""
@@ -321,6 +337,10 @@ class Catalog:
 
 def _nothing(_view: View, _target: None) -> None:
     pass
+
+
+def _plan_uses(plan: Plan, run: str, uses: Iterable[Use]) -> None:
+    runplans.use_versions(plan, run, uses)
 
 
 def _version(view: View, target: Target) -> Version:

@@ -38,6 +38,11 @@ class RunRows:
         expected = {order_key(run.started_ns, run.id) for run in self._runs.values()}
         for key in sorted(expected ^ self._order):
             yield "C12", f"run {_text(key[8:])} is listed and not there, or there and not listed"
+        for run in self._runs.values():
+            if (run.state == "running") != (run.ended_ns is None) or (
+                run.state == "running" and run.exit_code is not None
+            ):
+                yield "C12", f"run {run.id} is {run.state}, and what is said of its end does not fit"
         logged = {
             edge_key(version.logged_by, EdgeKind.LOGGED, version.artifact, version.index)
             for version in versions.values()
@@ -48,6 +53,11 @@ class RunRows:
                 yield "C13", f"run {edge.run}, which is not there, is said to have used or logged a version"
             if (edge.artifact, edge.index) not in versions:
                 yield "C13", f"run {edge.run} is said to have used or logged a version that is not there"
+            if len(edge.paths) > edge.entries or (edge.kind == EdgeKind.LOGGED and edge.entries):
+                yield (
+                    "C13",
+                    f"run {edge.run} is said to have opened {edge.entries} entries and {len(edge.paths)} are named",
+                )
         for key in sorted(logged - self._edges.keys()):
             yield "C13", f"run {_text(key[:8])} has logged a version, and is not said to have"
         ends = {bearer_key(edge.artifact, edge.index, edge.kind, edge.run) for edge in self._edges.values()}

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from artfs.catalog.alive import state_now
 from artfs.catalog.metadata import decode_metadata, encode_metadata
 from artfs.catalog.plans import Plan, Target, check_text
 from artfs.catalog.schema import EdgeKind, Run
-from artfs.format.runs import Learnt, Outcome, RunEdited, RunFields, RunFinished, RunResumed, RunStarted, RunUsed
+from artfs.format.runs import (
+    MAX_PATHS,
+    Learnt,
+    Outcome,
+    Process,
+    RunEdited,
+    RunFields,
+    RunFinished,
+    RunResumed,
+    RunStarted,
+    RunUsed,
+)
 from artfs.names import VersionRef, parse_run_id
 
 if TYPE_CHECKING:
     from artfs.catalog.actor import Actor
     from artfs.catalog.view import View
 
-__all__ = ["NewRun", "edit_run", "finish_run", "start_run", "use_version"]
+__all__ = ["NewRun", "Use", "edit_run", "end_crashed", "finish_run", "start_run", "use_version", "use_versions"]
 
 _ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
 
@@ -34,6 +46,9 @@ class NewRun:
         config: Canonical JSON (`encode_metadata`); of a run that goes on, these keys are changed.
         command: The command line.
         git: The commit that is checked out, if any.
+        directory: The working directory.
+        dirty: Whether tracked files differ from the commit; None: not known.
+        process: The process with which it ends; None: it is never found to have crashed.
     """
 
     id: str | None = None
@@ -42,6 +57,30 @@ class NewRun:
     config: bytes = b"{}"
     command: tuple[str, ...] = ()
     git: str | None = None
+    directory: str = ""
+    dirty: bool | None = None
+    process: Process | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a run is known to have opened of a version.
+
+    Attributes:
+        artifact: The artifact's serial.
+        index: N of vN.
+        used_ns: When it first did (nanoseconds since 1970).
+        entries: How many entries, each counted once.
+        paths: Which; the first `MAX_PATHS` are kept.
+        how: How that was learnt.
+    """
+
+    artifact: int
+    index: int
+    used_ns: int
+    entries: int = 0
+    paths: tuple[bytes, ...] = ()
+    how: Learnt = "open"
 
 
 def start_run(plan: Plan, new: NewRun, who: Actor) -> str:
@@ -56,13 +95,32 @@ def start_run(plan: Plan, new: NewRun, who: Actor) -> str:
     run_id = _unused_id(plan.view) if new.id is None else new.id
     name = run_id if new.name is None else new.name
     fields = _checked(RunFields(name, new.job_type or "", new.config))
-    plan.ops.append(RunStarted(run_id, fields, plan.now_ns, who.user, who.host, who.pid, new.command, new.git))
+    for text in (*new.command, new.directory):
+        check_text(text, "command line or directory")
+    plan.ops.append(
+        RunStarted(
+            run_id,
+            fields,
+            plan.now_ns,
+            who.user,
+            who.host,
+            who.pid,
+            new.command,
+            new.git,
+            new.directory,
+            new.dirty,
+            new.process,
+        )
+    )
     return run_id
 
 
 def _resume(plan: Plan, run: Run, new: NewRun) -> str:
-    if run.state != "running":
-        plan.ops.append(RunResumed(run.id, run.state))
+    ended = state_now(run)
+    if ended == "crashed":
+        end_crashed(plan, [run.id])
+    if ended != "running":
+        plan.ops.append(RunResumed(run.id, ended, new.process))
     config = decode_metadata(run.fields.config, max_keys=None) | decode_metadata(new.config, max_keys=None)
     fields = RunFields(
         run.fields.name if new.name is None else new.name,
@@ -86,7 +144,7 @@ def edit_run(plan: Plan, run_id: str, edit: Callable[[RunFields], RunFields]) ->
     return run.id
 
 
-def finish_run(plan: Plan, run_id: str, state: Outcome) -> str:
+def finish_run(plan: Plan, run_id: str, state: Outcome, exit_code: int | None = None) -> str:
     """End a run, unless it has ended; gives its id.
 
     Raises:
@@ -94,8 +152,19 @@ def finish_run(plan: Plan, run_id: str, state: Outcome) -> str:
     """
     run = plan.view.known_run(run_id)
     if run.state == "running":
-        plan.ops.append(RunFinished(run.id, state, plan.now_ns))
+        plan.ops.append(RunFinished(run.id, state, plan.now_ns, exit_code))
     return run.id
+
+
+def end_crashed(plan: Plan, run_ids: Iterable[str]) -> list[str]:
+    """End the runs, of those given, that are running and whose process has died; gives their ids."""
+    crashed = []
+    for run_id in run_ids:
+        run = plan.view.known_run(run_id)
+        if run.state == "running" and state_now(run) == "crashed":
+            plan.ops.append(RunFinished(run.id, "crashed", plan.now_ns))
+            crashed.append(run.id)
+    return crashed
 
 
 def use_version(plan: Plan, run_id: str, ref: VersionRef, how: Learnt) -> Target:
@@ -109,6 +178,26 @@ def use_version(plan: Plan, run_id: str, ref: VersionRef, how: Learnt) -> Target
     if plan.view.edge(run.id, EdgeKind.USED, version) is None:
         plan.ops.append(RunUsed(run.id, version.artifact, version.index, how, plan.now_ns))
     return Target(version.artifact, version.index)
+
+
+def use_versions(plan: Plan, run_id: str, uses: Iterable[Use]) -> None:
+    """Note what a run opened. Versions that are deleted by now are noted too; those that gc took are passed over.
+
+    Each use tells all that is known of the run and the version: one that says no more than what is noted is passed
+    over, so that it is harmless to tell it again.
+
+    Raises:
+        NotFoundError: There is no such run.
+    """
+    run = plan.view.known_run(run_id)
+    for use in uses:
+        version = plan.view.version(use.artifact, use.index, deleted=True)
+        if version is None:
+            continue
+        known = plan.view.edge(run.id, EdgeKind.USED, version)
+        if known is None or use.entries > known.entries:
+            paths = use.paths[:MAX_PATHS]
+            plan.ops.append(RunUsed(run.id, use.artifact, use.index, use.how, use.used_ns, use.entries, paths))
 
 
 def _edit(plan: Plan, run: Run, fields: RunFields) -> None:

@@ -30,22 +30,34 @@ def apply_run(txn: Txn, op: RunOp) -> None:
         case RunStarted():
             if tables.RUNS.get(txn, op.run.encode()) is not None:
                 raise MisfitError(f"run {op.run} is there already")
-            run = Run(op.run, op.fields, op.started_ns, op.user, op.host, op.pid, op.command, op.git)
+            run = Run(
+                op.run,
+                op.fields,
+                op.started_ns,
+                op.user,
+                op.host,
+                op.pid,
+                op.command,
+                op.git,
+                directory=op.directory,
+                dirty=op.dirty,
+                process=op.process,
+            )
             tables.ORDER.put(txn, order_key(run.started_ns, run.id), b"")
         case RunResumed():
             run = _run(txn, op.run)
             if run.state != op.previous:
                 raise MisfitError(f"run {op.run} is {run.state}")
-            run = msgspec.structs.replace(run, state="running", ended_ns=None)
+            run = msgspec.structs.replace(run, state="running", ended_ns=None, exit_code=None, process=op.process)
         case RunEdited():
             run = msgspec.structs.replace(_run(txn, op.run), fields=op.fields)
         case RunFinished():
             run = _run(txn, op.run)
             if run.state != "running":
                 raise MisfitError(f"run {op.run} is {run.state}")
-            run = msgspec.structs.replace(run, state=op.state, ended_ns=op.ended_ns)
+            run = msgspec.structs.replace(run, state=op.state, ended_ns=op.ended_ns, exit_code=op.exit_code)
         case RunUsed():
-            add_edge(txn, Edge(op.run, EdgeKind.USED, op.artifact, op.index, op.how, op.used_ns))
+            _use(txn, op)
             return
         case RunLogged():
             add_edge(txn, Edge(op.run, EdgeKind.LOGGED, op.artifact, op.index, op.how, op.logged_ns))
@@ -53,6 +65,20 @@ def apply_run(txn: Txn, op: RunOp) -> None:
         case _:
             assert_never(op)
     tables.RUNS.put(txn, run.id.encode(), run)
+
+
+def _use(txn: Txn, op: RunUsed) -> None:
+    """Note a use, or of one that is noted already that more entries were opened."""
+    if len(op.paths) > op.entries:
+        raise MisfitError(f"run {op.run} is said to have opened {op.entries} entries, and {len(op.paths)} are named")
+    known = tables.EDGES.get(txn, edge_key(op.run, EdgeKind.USED, op.artifact, op.index))
+    if known is None:
+        add_edge(txn, Edge(op.run, EdgeKind.USED, op.artifact, op.index, op.how, op.used_ns, op.entries, op.paths))
+        return
+    if op.entries <= known.entries:
+        raise MisfitError(f"what run {op.run} did is said twice")
+    more = msgspec.structs.replace(known, entries=op.entries, paths=op.paths)
+    tables.EDGES.put(txn, edge_key(op.run, EdgeKind.USED, op.artifact, op.index), more)
 
 
 def add_edge(txn: Txn, edge: Edge) -> None:

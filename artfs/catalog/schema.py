@@ -36,7 +36,7 @@ import msgspec
 
 from artfs.format.digest import digest
 from artfs.format.operations import Tree, VersionFields
-from artfs.format.runs import Learnt, Outcome, RunFields
+from artfs.format.runs import Learnt, Outcome, Process, RunFields
 
 __all__ = [
     "ROOT_SERIAL",
@@ -64,7 +64,7 @@ __all__ = [
     "serial_key",
 ]
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """Goes up whenever the tables change; an index of another schema is rebuilt, never migrated."""
 ROOT_SERIAL: Final = 0
 STATE_KEY: Final = b"state"
@@ -247,8 +247,12 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
         pid: In which process.
         command: The command line.
         git: The commit that was checked out, if any.
-        state: `running`, `finished` or `failed`.
-        ended_ns: When it ended; None while it runs.
+        state: `running`, `finished`, `failed` or `crashed`.
+        ended_ns: When it ended (of one that crashed, when that was found out); None while it runs.
+        directory: The working directory; empty when not known.
+        dirty: Whether tracked files differed from the commit; None: not known.
+        process: The process with which it ends; None: not known.
+        exit_code: Of its command; None while it runs, and when not known.
     """
 
     id: str
@@ -261,6 +265,10 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     git: str | None = None
     state: RunState = "running"
     ended_ns: int | None = None
+    directory: str = ""
+    dirty: bool | None = None
+    process: Process | None = None
+    exit_code: int | None = None
 
 
 class EdgeKind(IntEnum):
@@ -280,6 +288,8 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
         index: N of vN.
         how: How that was learnt.
         time_ns: When (nanoseconds since 1970).
+        entries: Of a version that was used: how many of its entries are known to have been opened.
+        paths: Which, at most `format.runs.MAX_PATHS`, in the order in which they were opened first.
     """
 
     run: str
@@ -288,6 +298,8 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
     index: int
     how: Learnt
     time_ns: int
+    entries: int = 0
+    paths: tuple[bytes, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):

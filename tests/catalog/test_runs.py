@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from artfs.catalog import Catalog, EdgeKind, NewRun, NewVersion, Run
+from artfs.catalog import (
+    Catalog,
+    EdgeKind,
+    NewRun,
+    NewVersion,
+    Run,
+    Use,
+    current_process,
+    has_died,
+    process_of,
+    state_now,
+)
 from artfs.errors import ArtfsError, IntegrityError, InvalidInputError, NotFoundError
-from artfs.format.operations import Op
-from artfs.format.runs import RunEdited, RunFields, RunFinished, RunLogged, RunResumed, RunStarted, RunUsed
+from artfs.format.operations import Op, decode_entry
+from artfs.format.runs import (
+    MAX_PATHS,
+    Process,
+    RunEdited,
+    RunFields,
+    RunFinished,
+    RunLogged,
+    RunResumed,
+    RunStarted,
+    RunUsed,
+)
 from artfs.names import parse_run_id
 from tests.support.catalogs import WHO, CatalogPlace, log, ref, rows_of, tree
 
@@ -164,6 +189,7 @@ MISFITS: dict[str, Op] = {
     "using what is not there": RunUsed(RUN, 16, 7, "api", 1),
     "using twice": RunUsed(RUN, 16, 0, "open", 1),
     "using in no run": RunUsed(OTHER, 16, 0, "open", 1),
+    "more paths than entries": RunUsed(RUN, 16, 0, "open", 1, 1, (b"a", b"b")),
     "logging what is not there": RunLogged(RUN, 16, 7, "api", 1),
     "logging in no run": RunLogged(OTHER, 16, 0, "api", 1),
 }
@@ -179,3 +205,107 @@ def test_an_operation_that_does_not_fit_the_runs_is_refused(place: CatalogPlace,
         with pytest.raises(IntegrityError, match="does not fit"):
             catalog.publish(lambda _view: [op], WHO)
         assert rows_of(catalog.environment) == before
+
+
+def died() -> Process:
+    """A process of this machine that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = process_of(child.pid)
+    assert process is not None
+    child.communicate(b"\n")
+    return process
+
+
+def test_a_run_whose_process_died_has_crashed(catalog: Catalog) -> None:
+    catalog.start_run(NewRun(RUN, process=died()), WHO)
+    catalog.start_run(NewRun(OTHER, process=current_process()), WHO)
+    assert [state_now(run_of(catalog, run)) for run in (RUN, OTHER)] == ["crashed", "running"]
+    assert run_of(catalog).state == "running"
+    assert catalog.end_crashed([RUN, OTHER], WHO) == [RUN]
+    assert (run_of(catalog).state, run_of(catalog).ended_ns is None) == ("crashed", False)
+    assert run_of(catalog, OTHER).state == "running"
+    records = len(list(catalog.history()))
+    assert catalog.end_crashed([RUN, OTHER], WHO) == []
+    assert len(list(catalog.history())) == records
+
+
+def test_a_child_that_is_a_zombie_has_died() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = process_of(child.pid)
+    assert not has_died(process)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert has_died(process)
+    child.communicate()
+
+
+ELSEWHERE: dict[str, tuple[dict[str, object], bool]] = {
+    "the number given to another": ({"started": 1}, True),
+    "the machine was started anew": ({"boot": "00000000-0000-0000-0000-000000000000"}, True),
+    "another machine": ({"host": "elsewhere", "started": 1, "boot": ""}, False),
+    "another pid namespace": ({"namespace": 1, "started": 1}, False),
+}
+
+
+@pytest.mark.parametrize(("change", "dead"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_only_what_this_machine_can_see_is_found_dead(change: dict[str, object], dead: bool) -> None:
+    process = current_process()
+    assert process is not None
+    assert has_died(msgspec.structs.replace(process, **change)) is dead
+    assert not has_died(None)
+
+
+def test_a_crashed_run_goes_on_in_the_process_that_resumes_it(catalog: Catalog) -> None:
+    catalog.start_run(NewRun(RUN, process=died()), WHO)
+    resumed = catalog.start_run(NewRun(RUN, process=current_process()), WHO)
+    assert (resumed.state, resumed.process, resumed.ended_ns) == ("running", current_process(), None)
+    assert [type(op) for record in catalog.history() for op in record.entry.ops] == [
+        RunStarted,
+        RunFinished,
+        RunResumed,
+    ]
+
+
+def test_the_exit_code_stays_until_the_run_goes_on(catalog: Catalog) -> None:
+    catalog.start_run(NewRun(RUN, directory="/work", dirty=True), WHO)
+    assert catalog.finish_run(RUN, "failed", WHO, exit_code=137).exit_code == 137
+    assert (run_of(catalog).directory, run_of(catalog).dirty) == ("/work", True)
+    assert catalog.start_run(NewRun(RUN), WHO).exit_code is None
+
+
+def test_what_was_opened_of_a_version_is_kept_up_to_a_bound(catalog: Catalog) -> None:
+    log(catalog)
+    catalog.start_run(NewRun(RUN), WHO)
+    serial = 16
+    paths = tuple(b"%d" % number for number in range(MAX_PATHS + 50))
+    catalog.use_version(RUN, ref("animals"), WHO)
+    catalog.use_versions(RUN, [Use(serial, 0, 5, len(paths), paths), Use(serial, 9, 5)], WHO)
+    catalog.use_versions(RUN, [Use(serial, 0, 6, 3, paths[:3])], WHO)
+    with catalog.view() as view:
+        [edge] = view.edges_of_run(RUN, EdgeKind.USED)
+    assert (edge.how, edge.entries, edge.paths) == ("api", MAX_PATHS + 50, paths[:MAX_PATHS])
+    assert len(list(catalog.history())) == 4
+
+
+def test_uses_of_a_great_many_versions_fit_into_records(catalog: Catalog) -> None:
+    catalog.start_run(NewRun(RUN), WHO)
+    serials = [log(catalog, f"a{number}").version.artifact for number in range(250)]
+    path = tuple(b"%04d" % number * 1000 for number in range(MAX_PATHS))
+    catalog.use_versions(RUN, [Use(serial, 0, 5, MAX_PATHS, path) for serial in serials], WHO)
+    assert len(edges(catalog, EdgeKind.USED)) == 250
+
+
+def test_a_record_of_an_artfs_that_knew_less_of_runs_is_read() -> None:
+    old = [
+        1,
+        "ann",
+        "lab",
+        1,
+        None,
+        [["run-started", RUN, [], 1, "ann", "lab", 1, [], None], ["run-used", RUN, 16, 0, "api", 1]],
+    ]
+    entry = decode_entry(msgspec.msgpack.encode(old))
+    started, used = entry.ops
+    assert isinstance(started, RunStarted)
+    assert isinstance(used, RunUsed)
+    assert (started.directory, started.dirty, started.process, used.entries, used.paths) == ("", None, None, 0, ())
