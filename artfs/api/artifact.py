@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -310,13 +311,15 @@ class Artifact(Described):
     ) -> None:
         """Store what is in a directory: files, links, modes, empty directories. Files are read on all cores.
 
+        A file that did not change since it was last stored, by its inode, size and times, is not read again.
+
         Args:
             local_path: The directory.
             name: Where it goes; by default its contents go to the top of the artifact.
             ignore: Patterns of gitignore(5) for what is left out, besides those in its `.artfsignore`.
             merge: Replace files that the draft has with other contents.
             policy: As for `add_file`.
-            skip_cache: Likewise.
+            skip_cache: Read also the files that did not change since they were stored.
 
         Raises:
             ArtifactFinalizedError: The artifact is logged.
@@ -324,10 +327,11 @@ class Artifact(Described):
             SourceChangedError: A file changed while it was read; nothing was added.
             SourceError: Something in it cannot be read.
         """
-        del skip_cache
         check_policy(policy)
         prefix = b"" if name is None or str(name) in {"", "."} else entry_path(name)
-        self.contents.add_tree(prefix, directory_source(local_path, prefix, ignore), merge=merge)
+        began = time.time_ns()
+        source = directory_source(local_path, prefix, ignore)
+        self.contents.add_tree(prefix, source, began, merge=merge, anew=skip_cache)
 
     @draft_only
     def add_reference(

@@ -50,7 +50,7 @@ class Contents:
     @property
     def directory(self) -> Path:
         """For files that are still being written."""
-        return self._open().directory
+        return self._open().scratch
 
     @property
     def top(self) -> Entry:
@@ -74,14 +74,21 @@ class Contents:
         self._open().file(file)
         self.add(path, file.entry(), overwrite=overwrite)
 
-    def add_tree(self, prefix: bytes, top: SourceDirectory, *, merge: bool) -> None:
+    def add_tree(self, prefix: bytes, top: SourceDirectory, began_ns: int, *, merge: bool, anew: bool) -> None:
         """Store a scanned directory, all of it or nothing.
+
+        Args:
+            prefix: Where it goes.
+            top: The directory.
+            began_ns: When it began to be scanned.
+            merge: Replace files that the draft has with other contents.
+            anew: Read also the files that did not change since they were stored.
 
         Raises:
             InvalidInputError: A file is in the draft already with other contents, and `merge` is False.
             SourceError: A file cannot be read, or changed meanwhile.
         """
-        self._open().files(file for directory in top.walk() for file in directory.files)
+        self._open().directory(top, began_ns, anew=anew)
         found = list(_flat(prefix, top))
         for path, entry in found:
             self._fits(path, entry, overwrite=merge)

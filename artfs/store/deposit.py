@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from artfs.chunks.chunker import Chunker
-from artfs.errors import SourceError, StoreError
+from artfs.errors import ArtfsError, SourceError, StoreError
 from artfs.format.chunklist import Piece
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
@@ -21,7 +22,8 @@ from artfs.store.ingest import SMALL_BYTES, ingest, ingest_small
 from artfs.store.nodes import NodeWriter
 from artfs.store.progress import Progress, Quiet
 from artfs.store.session import WriterSession
-from artfs.store.source import SourceFile
+from artfs.store.source import SourceDirectory, SourceFile
+from artfs.store.statcache import StatCache
 from artfs.store.store import Store
 from artfs.store.tree.build import Content, NodeSink, as_directory, build_content, build_directory
 
@@ -46,6 +48,7 @@ class Deposit:
         self._lock = threading.Lock()
         self._closed = False
         self._chunker: Chunker | None = None
+        self._walked: list[tuple[StatCache, SourceDirectory, list[SourceFile]]] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -54,7 +57,7 @@ class Deposit:
         self._nodes = NodeWriter(layout, catalog, self._session, self._chunks)
 
     @property
-    def directory(self) -> Path:
+    def scratch(self) -> Path:
         """For files that are still being written; gone when the deposit is closed."""
         return self._session.directory
 
@@ -72,6 +75,24 @@ class Deposit:
             except SourceError:
                 self._renew()
                 raise
+
+    def directory(self, top: SourceDirectory, began_ns: int, *, anew: bool = False) -> None:
+        """Store the contents of a scanned directory; files that did not change since they were stored are not read.
+
+        Args:
+            top: The directory; each file below it then has its `digest` and `extra`.
+            began_ns: When it began to be scanned.
+            anew: Read those too.
+
+        Raises:
+            SourceError: A file cannot be read, or changed while it was.
+            StorageError: The store cannot be written.
+        """
+        cache = StatCache(self.store.catalog, began_ns)
+        unknown = [file for each in top.walk() for file in each.files] if anew else cache.recall(top)
+        if unknown:
+            self.files(unknown)
+            self._walked.append((cache, top, unknown))
 
     def file(self, file: SourceFile) -> None:
         """Store the contents of one file; see `files`."""
@@ -115,14 +136,21 @@ class Deposit:
         with self._lock:
             self._check_open()
             root = build_flat(entries, self._nodes)
-            self._nodes.flush()
+            self._flush()
         return Tree(root.node, root.digest, root.size, root.below, _DIRECTORY_MODE, time.time_ns())
 
     def flush(self) -> None:
         """Make the contents so far durable, and readable through the store."""
         with self._lock:
             self._check_open()
-            self._nodes.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        self._nodes.flush()
+        while self._walked:
+            cache, top, unknown = self._walked.pop()
+            with suppress(ArtfsError):  # the contents are there; a full disk only makes the next time slower
+                cache.remember(top, unknown)
 
     def close(self) -> None:
         """Drop what was not flushed; harmless when it is closed already."""

@@ -30,12 +30,15 @@ _encoder = msgspec.msgpack.Encoder()
 class StatCache:
     """What one walk can take over from earlier ones.
 
-    Make it before the walk begins: that instant is what decides which files are too young to be remembered.
+    Args:
+        catalog: Where the records are.
+        began_ns: When the walk began, by the system's clock: decides which files are too young to be remembered. By
+            default now, for a walk that is still to come.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, began_ns: int | None = None) -> None:
         self._catalog = catalog
-        self._before = time.time_ns() - _RACY_NS
+        self._before = (time.time_ns() if began_ns is None else began_ns) - _RACY_NS
 
     def recall(self, top: SourceDirectory) -> list[SourceFile]:
         """Fill in the content of each file that is unchanged; give the others, in tree order."""
