@@ -14,3 +14,19 @@ def test_importing_artfs_loads_no_event_loop_no_fuse_no_terminal_and_no_cloud_cl
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
     assert "artfs" in loaded
     assert HEAVY.isdisjoint(loaded)
+
+
+def test_importing_artfs_loads_its_errors_and_nothing_else_until_a_name_is_used() -> None:
+    program = "import sys; before = set(sys.modules); import artfs; print(*set(sys.modules) - before, sep='\\n')"
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    loaded = {name for name in ran.stdout.split() if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert loaded == {"artfs", "artfs.errors"}
+    assert len(ran.stdout.split()) < 60
+
+
+def test_each_public_name_is_loaded_when_it_is_used() -> None:
+    program = "import artfs; print(*(getattr(artfs, name) is not None for name in artfs.__all__), *dir(artfs))"
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    printed = ran.stdout.split()
+    assert "False" not in printed
+    assert {"Api", "Artifact", "Run", "init", "errors", "open_store"} <= set(printed)

@@ -14,6 +14,7 @@ from artfs.names import parse_tag as _parse_tag
 __all__ = ["Described", "aliases_of", "tags_of", "ttl_ns_of"]
 
 _MICROSECOND_NS = 1000
+_LONGEST_NS = (1 << 63) - 1
 
 
 class Described:
@@ -116,7 +117,7 @@ def ttl_ns_of(ttl: timedelta | None) -> int | None:
 
     Raises:
         TypeError: It is no timedelta.
-        InvalidInputError: It is not positive.
+        InvalidInputError: It is not positive, or longer than the store can note.
     """
     if ttl is None:
         return None
@@ -124,7 +125,10 @@ def ttl_ns_of(ttl: timedelta | None) -> int | None:
         raise TypeError(f"ttl must be a timedelta or None, not {type(ttl).__name__}")
     if ttl <= timedelta(0):
         raise InvalidInputError("ttl must be positive: give a longer timedelta, or None for ever")
-    return ttl // timedelta(microseconds=1) * _MICROSECOND_NS
+    nanoseconds = ttl // timedelta(microseconds=1) * _MICROSECOND_NS
+    if nanoseconds > _LONGEST_NS:
+        raise InvalidInputError("ttl must be at most 292 years: give a shorter timedelta, or None for ever")
+    return nanoseconds
 
 
 def _listed(words: Sequence[str] | str | None, what: str) -> list[str]:
