@@ -7,6 +7,7 @@ LMDB holds the tables (`schema` explains them), the journal beside it holds ever
 from artfs.catalog.actor import Actor, actor_of, current_actor
 from artfs.catalog.alive import current_process, has_died, process_of, state_now
 from artfs.catalog.catalog import Catalog, Logged, Record
+from artfs.catalog.collecting import Collected
 from artfs.catalog.content import Batch
 from artfs.catalog.environment import Environment
 from artfs.catalog.journal import Journal
@@ -25,6 +26,7 @@ __all__ = [
     "Artifact",
     "Batch",
     "Catalog",
+    "Collected",
     "Edge",
     "EdgeKind",
     "Environment",

@@ -45,6 +45,7 @@ from artfs.format.operations import (
     VersionCreated,
     VersionDeleted,
     VersionEdited,
+    VersionRemoved,
     VersionUndeleted,
 )
 from artfs.format.runs import RunLogged, RunOp, RunUsed
@@ -131,14 +132,8 @@ class _Applier:
             case VersionEdited():
                 version = self._version(op.artifact, op.index)
                 self._put_version(msgspec.structs.replace(version, fields=op.fields))
-            case VersionDeleted():
-                version = self._version(op.artifact, op.index)
-                self._put_version(msgspec.structs.replace(version, deleted=True))
-                tables.MEMBERS.delete(self._txn, pair_key(op.artifact, version.serial))
-            case VersionUndeleted():
-                version = self._version(op.artifact, op.index, deleted=True)
-                self._put_version(msgspec.structs.replace(version, deleted=False))
-                self._list(op.artifact, version.serial)
+            case VersionDeleted() | VersionUndeleted() | VersionRemoved():
+                self._version_gone_or_back(op)
             case AliasSet():
                 self._alias_set(op)
             case AliasRemoved():
@@ -175,6 +170,21 @@ class _Applier:
         if op.logged_by is not None:
             edge = Edge(op.logged_by, EdgeKind.LOGGED, op.artifact, op.index, op.how, op.created_ns)
             add_edge(self._txn, edge)
+
+    def _version_gone_or_back(self, op: VersionDeleted | VersionUndeleted | VersionRemoved) -> None:
+        if isinstance(op, VersionDeleted):
+            version = self._version(op.artifact, op.index)
+            self._put_version(msgspec.structs.replace(version, deleted=True))
+            tables.MEMBERS.delete(self._txn, pair_key(op.artifact, version.serial))
+            return
+        version = self._version(op.artifact, op.index, deleted=True)
+        if version.removed:
+            raise MisfitError(f"version {op.index} of artifact {op.artifact} was removed")
+        if isinstance(op, VersionRemoved):
+            self._put_version(msgspec.structs.replace(version, removed=True))
+        else:
+            self._put_version(msgspec.structs.replace(version, deleted=False))
+            self._list(op.artifact, version.serial)
 
     def _alias_set(self, op: AliasSet) -> None:
         self._version(op.artifact, op.index)

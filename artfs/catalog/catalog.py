@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 import msgspec
 
 from artfs.catalog import plans, runplans, tables
+from artfs.catalog.collecting import Collected, collect
 from artfs.catalog.content import Batch, add_content
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
@@ -293,6 +294,19 @@ class Catalog:
         return self._change(
             lambda plan: plans.delete_artifact(plan, name, delete_aliases=delete_aliases), _artifact, who
         )
+
+    def collect(self, who: Actor, *, limit: int, dry_run: bool = False) -> list[Collected]:
+        """Let go of deleted and expired versions; see `collecting.collect`."""
+        found: list[Collected] = []
+
+        def build(plan: Plan) -> Callable[[View], None]:
+            found.extend(collect(plan, limit))
+            if dry_run:
+                plan.ops.clear()
+            return lambda _view: None
+
+        self._publisher.publish(build, who)
+        return found
 
     # Runs
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from artfs.catalog import tables
-from artfs.catalog.schema import PackRow
+from artfs.catalog.schema import PackRow, condemned_key
 from artfs.catalog.view import View
-from artfs.format.pack import Location
+from artfs.format.pack import Location, RecordKind
 
 if TYPE_CHECKING:
     from artfs.catalog.environment import Environment
-    from artfs.catalog.tables import Txn
+    from artfs.catalog.tables import Table, Txn
 
 __all__ = ["Batch", "add_content"]
 
@@ -51,15 +52,67 @@ class Batch:
 
     def add_locations(self, locations: Iterable[tuple[bytes, Location]]) -> None:
         """Add chunks by digest, in place of what was known of them."""
-        tables.CHUNKS.put_many(self._txn, locations)
+        rows = list(locations)
+        tables.CHUNKS.put_many(self._txn, rows)
+        self.pardon(RecordKind.CHUNK, (chunk for chunk, _location in rows))
 
     def add_nodes(self, nodes: Iterable[tuple[bytes, bytes]]) -> None:
         """Add nodes by digest, which the caller has computed."""
-        tables.NODES.put_many(self._txn, nodes)
+        rows = list(nodes)
+        tables.NODES.put_many(self._txn, rows)
+        self.pardon(RecordKind.NODE, (node for node, _data in rows))
 
     def put_stats(self, stats: Iterable[tuple[bytes, bytes]]) -> None:
         """Put values of the stat cache, by keys of 16 bytes."""
         tables.STATCACHE.put_many(self._txn, stats)
+
+    # What gc does (docs/FORMAT.md, "Collecting garbage")
+
+    def condemn(self, kind: RecordKind, digests: Iterable[bytes]) -> None:
+        """Have writers that look from now on store these chunks or nodes again."""
+        tables.CONDEMNED.put_many(self._txn, ((condemned_key(kind, digest), b"") for digest in digests))
+
+    def pardon(self, kind: RecordKind, digests: Iterable[bytes]) -> None:
+        """Let chunks or nodes count again, of those that are condemned."""
+        if self.view.any_condemned():
+            for digest in digests:
+                tables.CONDEMNED.delete(self._txn, condemned_key(kind, digest))
+
+    def pardon_some(self, limit: int) -> bool:
+        """Let so many of all that are condemned count again; whether any were."""
+        keys = [key for key, _nothing in islice(tables.CONDEMNED.scan(self._txn), limit)]
+        for key in keys:
+            tables.CONDEMNED.delete(self._txn, key)
+        return bool(keys)
+
+    def move(self, moved: Iterable[tuple[bytes, bytes, Location]]) -> None:
+        """Say where chunks are now, by digest and the pack that they were in; not where they are elsewhere by now."""
+        wanted = {chunk: (before, after) for chunk, before, after in moved}
+        rows = []
+        for chunk, location in tables.CHUNKS.find_sound(self._txn, list(wanted)):
+            before, after = wanted[chunk]
+            if location.pack == before:
+                rows.append((chunk, after))
+        tables.CHUNKS.put_many(self._txn, rows)
+
+    def drop(self, kind: RecordKind, digests: Iterable[bytes], packs: frozenset[bytes]) -> None:
+        """Remove chunks or nodes that are condemned still; of chunks those that are in the packs that go."""
+        doomed = self.view.condemned(kind, digests)
+        if kind == RecordKind.CHUNK:
+            located = tables.CHUNKS.find_sound(self._txn, list(doomed))
+            elsewhere = {chunk for chunk, location in located if location.pack not in packs}
+        else:
+            elsewhere = set()
+        table: Table[Location] | Table[bytes] = tables.CHUNKS if kind == RecordKind.CHUNK else tables.NODES
+        for digest in doomed:
+            tables.CONDEMNED.delete(self._txn, condemned_key(kind, digest))
+            if digest not in elsewhere:
+                table.delete(self._txn, digest)
+
+    def remove_packs(self, packs: Iterable[bytes]) -> None:
+        """Forget packs; nothing that counts is in them."""
+        for pack in packs:
+            tables.PACKS.delete(self._txn, pack)
 
 
 Addition: TypeAlias = Callable[[Batch], None]

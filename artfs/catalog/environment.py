@@ -169,7 +169,7 @@ class Environment:
         """
         txn = self._begin_write()
         try:
-            self._check_in_place()
+            self.check_in_place()
             yield txn
         except lmdb.Error as error:
             txn.abort()
@@ -210,7 +210,13 @@ class Environment:
                 f"the store is read-only in this process after a failure ({self.poisoned}): start it again"
             )
 
-    def _check_in_place(self) -> None:
+    def check_in_place(self) -> None:
+        """Prove that the index that is open is the store's index still.
+
+        Raises:
+            StoreError: It was made again.
+            StorageError: The system refused.
+        """
         try:
             inode = (self.index / "data.mdb").stat().st_ino
         except OSError as error:

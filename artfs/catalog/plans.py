@@ -432,6 +432,8 @@ def undelete_version(plan: Plan, name: str, index: int) -> Target:
         raise NotFoundError(f"there is no deleted version {name}:v{index} to bring back")
     if not version.deleted:
         raise ConflictError(f"{name}:v{index} is not deleted")
+    if version.removed:
+        raise NotFoundError(f"{name}:v{index} cannot be brought back: gc has removed its contents")
     if artifact.deleted:
         plan.ops.append(ArtifactUndeleted(artifact.serial, name))
     plan.ops.append(VersionUndeleted(artifact.serial, index))

@@ -9,7 +9,7 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     m meta       b"state"                     State: how far the journal is applied
     n names      name, UTF-8                  NameRow: who bears the name, and the next version index under it
     a artifacts  serial                       Artifact, deleted ones too
-    v versions   artifact serial, index       Version, deleted ones too until gc
+    v versions   artifact serial, index       Version, deleted and removed ones too
     l aliases    artifact serial, alias       AliasRow
     e members    parent serial, own serial    nothing: what a directory of the mount lists, in the order of readdir
     s serials    serial                       SerialRow: what bears it
@@ -21,6 +21,7 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
+    q condemned  kind (one byte), digest      nothing: a chunk or node that gc is about to remove
     x statcache  16 bytes                     the store layer's business
 
 The parent of all artifacts is serial 0. One counter gives serials to artifacts, versions and aliases alike, and none
@@ -57,6 +58,7 @@ __all__ = [
     "Version",
     "alias_key",
     "bearer_key",
+    "condemned_key",
     "edge_key",
     "order_key",
     "pair_key",
@@ -64,7 +66,7 @@ __all__ = [
     "serial_key",
 ]
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """Goes up whenever the tables change; an index of another schema is rebuilt, never migrated."""
 ROOT_SERIAL: Final = 0
 STATE_KEY: Final = b"state"
@@ -139,6 +141,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
         logged_by: The run that logged it.
         source: The version that it is a link to, as it was called then (`animals:v3`).
         deleted: Listed nowhere; can be undeleted until gc.
+        removed: gc has taken what only it held; the row stays, for the runs that used it.
     """
 
     serial: int
@@ -150,6 +153,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
     logged_by: str | None = None
     source: str | None = None
     deleted: bool = False
+    removed: bool = False
 
     @property
     def name(self) -> str:
@@ -353,6 +357,11 @@ def pair_key(first: int, second: int) -> bytes:
 def alias_key(artifact: int, alias: str) -> bytes:
     """The key of an artifact's alias."""
     return artifact.to_bytes(8, "big") + alias.encode()
+
+
+def condemned_key(kind: int, digest: bytes) -> bytes:
+    """The key of a condemned chunk or node (a `format.pack.RecordKind` value and its digest)."""
+    return bytes([kind]) + digest
 
 
 def part_key(name: str, group: str, number: int | None = None) -> bytes:

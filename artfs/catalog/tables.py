@@ -35,6 +35,7 @@ __all__ = [
     "ARTIFACTS",
     "BEARERS",
     "CHUNKS",
+    "CONDEMNED",
     "EDGES",
     "MEMBERS",
     "META",
@@ -205,6 +206,7 @@ PARTS: Final = _rows("parts", b"d", Part)
 CHUNKS: Final = Table[Location]("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = NodeTable("nodes", b"t", bytes, bytes)
 PACKS: Final = _rows("packs", b"p", PackRow)
+CONDEMNED: Final = Table[bytes]("condemned", b"q", bytes, bytes)
 STATCACHE: Final = Table[bytes]("statcache", b"x", bytes, bytes)
 
 TABLES: Final[tuple[Table[object], ...]] = (
@@ -223,5 +225,6 @@ TABLES: Final[tuple[Table[object], ...]] = (
     CHUNKS,
     NODES,
     PACKS,
+    CONDEMNED,
     STATCACHE,
 )

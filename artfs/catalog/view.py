@@ -22,12 +22,14 @@ from artfs.catalog.schema import (
     State,
     Version,
     alias_key,
+    condemned_key,
     edge_key,
     pair_key,
     part_key,
     serial_key,
 )
 from artfs.errors import IntegrityError, NotFoundError
+from artfs.format.pack import RecordKind
 from artfs.names import LATEST, ArtifactName, VersionRef, parse_run_id, printable
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ class View:
         for _key, version in rows:
             if deleted or not version.deleted:
                 yield version
+
+    def all_versions(self) -> Iterator[Version]:
+        """The versions of all artifacts, deleted and removed ones too."""
+        return (version for _key, version in tables.VERSIONS.scan(self._txn))
 
     def latest(self, artifact: int) -> Version | None:
         """The version that `latest` names; None when all are deleted."""
@@ -280,12 +286,33 @@ class View:
         return dict(tables.CHUNKS.find(self._txn, chunks))
 
     def missing(self, chunks: Iterable[bytes]) -> list[bytes]:
-        """The chunks that must be stored, each once, in the order given; those of damaged rows too: it mends them."""
-        return _missing(tables.CHUNKS, self._txn, chunks)
+        """The chunks that must be stored, each once, in the order given; those of damaged rows too: it mends them.
+
+        What gc has condemned must be stored too: it may be gone before anybody reads it.
+        """
+        return self._missing(tables.CHUNKS, RecordKind.CHUNK, chunks)
 
     def missing_nodes(self, nodes: Iterable[bytes]) -> list[bytes]:
         """The nodes that must be stored, each once, in the order given; damaged ones among them."""
-        return _missing(tables.NODES, self._txn, nodes)
+        return self._missing(tables.NODES, RecordKind.NODE, nodes)
+
+    def _missing(self, table: Table[R], kind: RecordKind, keys: Iterable[bytes]) -> list[bytes]:
+        wanted = dict.fromkeys(keys)
+        found = {key for key, _row in table.find_sound(self._txn, list(wanted))}
+        if found:
+            found.difference_update(self.condemned(kind, found))
+        return [key for key in wanted if key not in found]
+
+    def condemned(self, kind: RecordKind, digests: Iterable[bytes]) -> set[bytes]:
+        """Of chunks or nodes those that gc is about to remove."""
+        if not self.any_condemned():
+            return set()
+        keys = [condemned_key(kind, digest) for digest in digests]
+        return {key[1:] for key, _nothing in tables.CONDEMNED.find(self._txn, keys)}
+
+    def any_condemned(self) -> bool:
+        """Whether gc is about to remove anything."""
+        return next(tables.CONDEMNED.scan(self._txn), None) is not None
 
     def pack(self, pack: bytes) -> PackRow | None:
         """What is known of a pack."""
@@ -302,10 +329,3 @@ class View:
 
 def _time(edge: Edge) -> int:
     return edge.time_ns
-
-
-def _missing(table: Table[R], txn: Txn, keys: Iterable[bytes]) -> list[bytes]:
-    wanted = dict.fromkeys(keys)
-    for key, _row in table.find_sound(txn, list(wanted)):
-        del wanted[key]
-    return list(wanted)

@@ -16,7 +16,7 @@ __all__ = ["COMPLETE_VARIABLE", "SECTIONS", "cli", "run"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Store and read": ("init", "put", "get", "ls", "tree", "cat", "log", "show", "diff"),
-    "Change": ("alias", "tag", "edit", "rename", "link", "rm"),
+    "Change": ("alias", "tag", "edit", "rename", "link", "rm", "undelete", "gc"),
     "Mount": ("mount", "umount", "warm"),
     "Make versions in place": ("stage", "status", "commit", "discard"),
     "About the store and artfs": ("info", "du", "fsck", "doctor", "help", "completion"),

@@ -43,6 +43,7 @@ __all__ = [
     "VersionDeleted",
     "VersionEdited",
     "VersionFields",
+    "VersionRemoved",
     "VersionUndeleted",
     "decode_entry",
     "encode_entry",
@@ -194,6 +195,13 @@ class VersionUndeleted(_Operation, frozen=True, array_like=True, tag="version-un
     index: Index
 
 
+class VersionRemoved(_Operation, frozen=True, array_like=True, tag="version-removed"):
+    """gc takes what only the deleted version holds: it can never be in sight again."""
+
+    artifact: Serial
+    index: Index
+
+
 class AliasSet(_Operation, frozen=True, array_like=True, tag="alias-set"):
     """The alias names version `index`; before, version `previous` (None: it is new, and `serial` too)."""
 
@@ -270,6 +278,7 @@ CatalogOp: TypeAlias = (
     | VersionEdited
     | VersionDeleted
     | VersionUndeleted
+    | VersionRemoved
     | AliasSet
     | AliasRemoved
 )

@@ -106,13 +106,18 @@ class Translation:
         return self._tree.readlink(ino)
 
     def open(self, ino: int, _flags: int, _context: RequestContext) -> FileInfo:
-        """Open a file: its handle is the inode number, so there is no state."""
+        """Open a file: its handle is the inode number, so there is no state but the count that gc looks at."""
+        self._tree.opened(ino)
         self._file.fh = ino
         return self._file
 
     def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from an open file."""
         return self._tree.read(ino, offset, size)
+
+    def release(self, ino: int) -> None:
+        """Close a file."""
+        self._tree.closed(ino)
 
     def opendir(self, ino: int, _context: RequestContext) -> int:
         """Open a directory: its handle too is the inode number."""
@@ -173,6 +178,7 @@ _ANSWERED: Final = (
     "readlink",
     "open",
     "read",
+    "release",
     "opendir",
     "readdir",
     "getxattr",
@@ -198,11 +204,7 @@ class Handlers(InitHandlers):
     def forget(self, _inodes: object) -> None:  # type: ignore[override] # called without await, so None will do
         """Nothing was remembered."""
 
-    def release(self, _handle: object) -> Done:  # type: ignore[override] # any awaitable will do
-        """Nothing was opened."""
-        return DONE
-
-    def releasedir(self, _handle: object) -> Done:  # type: ignore[override]
+    def releasedir(self, _handle: object) -> Done:  # type: ignore[override] # any awaitable will do
         """Nothing was opened."""
         return DONE
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from artfs.chunks.cache import SharedPlainCache
+from artfs.errors import StorageError
 from artfs.fuse.options import MountOptions
 from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
 from artfs.mountinfo import MountInfo
 from artfs.store.layout import read_layout
+from artfs.store.readers import Reader, ReaderCounts
 from artfs.store.store import Store
 from artfs.vfs.view import StoreView
 
@@ -40,5 +42,12 @@ def serve_store(
     """
     layout = read_layout(Path(store))
     cache = SharedPlainCache(options.cache_mib << 20, layout.format.chunker.max_size) if options.cache_mib else None
-    staff = Readers(lambda: StoreView(Store(layout, cache)), options)
-    serve(Service(layout.root, mountpoint, staff, options, verbose=verbose), on_ready)
+    try:
+        reader = Reader(layout.readers)
+    except OSError as error:
+        raise StorageError.of(error, f"telling gc of the mount in {layout.readers}") from error
+    staff = Readers(lambda: StoreView(Store(layout, cache), ReaderCounts(reader.directory)), options)
+    try:
+        serve(Service(layout.root, mountpoint, staff, options, verbose=verbose), on_ready)
+    finally:
+        reader.close()

@@ -39,6 +39,14 @@ class FileTree(Protocol):
         """List a directory from an offset on (0 at first); each entry comes with the offset of what follows it."""
         ...
 
+    def opened(self, ino: int, /) -> None:
+        """A file is opened."""
+        ...
+
+    def closed(self, ino: int, /) -> None:
+        """A file is closed; another process may have opened it."""
+        ...
+
     def read(self, ino: int, offset: int, size: int, /) -> Data:
         """Read from a file; shorter than `size` only at its end."""
         ...

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from artfs.catalog import Actor, Catalog, Logged, NewVersion, Version
-from artfs.errors import InvalidInputError
+from artfs.errors import InvalidInputError, NotFoundError
 from artfs.format.chunklist import Piece
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind
@@ -57,6 +57,7 @@ def commit_changes(
     if any(path[:depth] in paths for path in paths for depth in range(1, len(path))):
         raise InvalidInputError("a path and one below it cannot both change: give the directory as one source")
     with WriterSession(layout.tmp) as session:
+        _check_there(catalog, base)
         with ChunkWriter(layout, catalog, session) as chunks:
             nodes = NodeWriter(layout, catalog, session, chunks)
             edits = {path: _entry(path, source, layout, chunks, nodes) for path, source in paths.items()}
@@ -64,6 +65,14 @@ def commit_changes(
             nodes.flush()
         top = SourceDirectory(b"", b"", base.tree.mode, time.time_ns())
         return catalog.create_version(version, tree_of(top, root), who)
+
+
+def _check_there(catalog: Catalog, base: Version) -> None:
+    """Prove, within a writer session, that gc has not taken the base: from here on it waits."""
+    with catalog.view() as view:
+        now = view.version(base.artifact, base.index, deleted=True)
+        if now is None or now.removed:
+            raise NotFoundError(f"{view.ref(base)} was removed meanwhile: commit over another version")
 
 
 def _entry(path: EntryPath, source: Source | None, layout: Layout, chunks: ChunkWriter, nodes: NodeWriter) -> Change:

@@ -67,4 +67,10 @@ class ContentReader:
         location = self._locate(chunk)
         if location is None:
             raise IntegrityError(f"chunk {chunk.hex()} is not in the index: run `artfs fsck`")
-        return self._packs.read(location, chunk, start, length)
+        try:
+            return self._packs.read(location, chunk, start, length)
+        except IntegrityError:
+            moved = self._locate(chunk)
+            if moved is None or moved == location:
+                raise
+            return self._packs.read(moved, chunk, start, length)  # gc has rewritten the pack meanwhile

@@ -20,7 +20,7 @@ __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_lay
 
 FORMAT_VERSION = 1
 _DRAFT = ".format.json.new"
-_DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "tmp", "logs")
+_DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "readers", "tmp", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,11 @@ class Layout:
     def drafts(self) -> Path:
         """Open drafts (`artfs.vfs.draft.home`)."""
         return self.root / "drafts"
+
+    @property
+    def readers(self) -> Path:
+        """Who reads which version now (`artfs.store.readers`)."""
+        return self.root / "readers"
 
     @property
     def tmp(self) -> Path:

@@ -100,9 +100,9 @@ def put(
     """
     cache = StatCache(catalog)
     top = gather(paths, os.fsencode(layout.root))
-    unknown = cache.recall(top)
-    progress.total(len(unknown), sum(file.size for file in unknown))
     with WriterSession(layout.tmp) as session:
+        unknown = cache.recall(top)
+        progress.total(len(unknown), sum(file.size for file in unknown))
         with ChunkWriter(layout, catalog, session) as chunks:
             nodes = NodeWriter(layout, catalog, session, chunks)
             if unknown:
@@ -110,8 +110,8 @@ def put(
             root = build_tree(top, nodes)
             nodes.flush()
         logged = catalog.create_version(version, tree_of(top, root), who, if_changed=if_changed)
-    with suppress(ArtfsError):  # the version is there; a full disk only makes the next put slower
-        cache.remember(top, unknown)
+        with suppress(ArtfsError):  # the version is there; a full disk only makes the next put slower
+            cache.remember(top, unknown)
     return logged
 
 

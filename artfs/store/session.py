@@ -60,6 +60,7 @@ def _lock(tmp: Path) -> tuple[Path, int]:
         path = tmp / f"{secrets.token_hex(8)}.lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.write(descriptor, b"%d\n" % os.getpid())
         if _same_file(path, descriptor):
             return path, descriptor
         os.close(descriptor)  # a sweeper saw the file before it was locked

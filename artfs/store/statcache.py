@@ -3,7 +3,7 @@
 One record per directory: of each file what identifies its state (inode, size, mtime, ctime) and its content. As in
 git's index, an entry is only believed when it could not have been made in the same tick of the clock as a later change:
 a file whose ctime is within `_RACY_NS` of the walk that saw it is not remembered. The records are a cache: losing them
-costs time, and gc drops them all when it removes chunks.
+costs time. A gc that removes chunks makes all earlier ones worthless: each record bears the number of the gc before it.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from collections.abc import Iterable
 
 import msgspec
 
-from artfs.catalog import Catalog
+from artfs.catalog import Catalog, View
 from artfs.format.digest import digest
 from artfs.store.source import SourceDirectory, SourceFile
 
-__all__ = ["StatCache"]
+__all__ = ["StatCache", "forget_all"]
 
 _RACY_NS = 2_000_000_000
 _KEY_BYTES = 16
 
 _Row = tuple[bytes, tuple[int, int, int, int, int], bytes, bytes]
-_decoder = msgspec.msgpack.Decoder(list[_Row])
+_GENERATION_KEY = bytes(_KEY_BYTES)
+
+_decoder = msgspec.msgpack.Decoder(tuple[int, list[_Row]])
 _encoder = msgspec.msgpack.Encoder()
 
 
 class StatCache:
     """What one walk can take over from earlier ones.
+
+    Use it within a writer session: gc waits for those that began before it removes anything.
 
     Args:
         catalog: Where the records are.
@@ -39,16 +43,18 @@ class StatCache:
     def __init__(self, catalog: Catalog, began_ns: int | None = None) -> None:
         self._catalog = catalog
         self._before = (time.time_ns() if began_ns is None else began_ns) - _RACY_NS
+        with catalog.view() as view:
+            self._generation = _generation(view)
 
     def recall(self, top: SourceDirectory) -> list[SourceFile]:
         """Fill in the content of each file that is unchanged; give the others, in tree order."""
         unknown: list[SourceFile] = []
         with self._catalog.view() as view:
             directories = [directory for directory in top.walk() if directory.files]
+            self._generation = _generation(view)
             known = view.stats([_key(directory) for directory in directories])
         for directory in directories:
-            record = known.get(_key(directory))
-            rows = {row[0]: row for row in _decoder.decode(record)} if record else {}
+            rows = {row[0]: row for row in self._rows(known.get(_key(directory)))}
             for file in directory.files:
                 row = rows.get(file.name)
                 if row is not None and row[1] == file.identity:
@@ -56,6 +62,15 @@ class StatCache:
                 else:
                     unknown.append(file)
         return unknown
+
+    def _rows(self, record: bytes | None) -> list[_Row]:
+        if record is None:
+            return []
+        try:
+            generation, rows = _decoder.decode(record)
+        except msgspec.DecodeError:  # another artfs wrote it
+            return []
+        return rows if generation == self._generation else []
 
     def remember(self, top: SourceDirectory, changed: Iterable[SourceFile]) -> None:
         """Keep the records of all directories that hold a file of `changed`."""
@@ -70,8 +85,18 @@ class StatCache:
                     for file in directory.files
                     if file.identity[4] < self._before
                 ]
-                records.append((_key(directory), _encoder.encode(rows)))
+                records.append((_key(directory), _encoder.encode((self._generation, rows))))
         self._catalog.add_content(stats=records)
+
+
+def forget_all(catalog: Catalog) -> None:
+    """Let no record that there is be believed any more."""
+    with catalog.batch() as batch:
+        batch.put_stats([(_GENERATION_KEY, (_generation(batch.view) + 1).to_bytes(8, "little"))])
+
+
+def _generation(view: View) -> int:
+    return int.from_bytes(view.stats([_GENERATION_KEY]).get(_GENERATION_KEY, b""), "little")
 
 
 def _key(directory: SourceDirectory) -> bytes:

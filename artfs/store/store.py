@@ -19,6 +19,7 @@ from artfs.names import EntryPath, VersionRef, quoted
 from artfs.store.content import ContentReader
 from artfs.store.layout import Layout, create_layout, read_layout
 from artfs.store.progress import Progress, Quiet
+from artfs.store.readers import Reader, ReaderCounts
 from artfs.store.source import Source
 from artfs.store.tree.diff import Difference, diff_trees
 from artfs.store.tree.pages import Pages
@@ -60,6 +61,9 @@ class Store:
         self.content = ContentReader(self.pages, self.locate, self.packs)
         self._pid = os.getpid()
         self._closed = False
+        self._reader: Reader | None = None
+        self._counts: ReaderCounts | None = None
+        self._held: set[int] = set()
 
     @property
     def path(self) -> Path:
@@ -76,6 +80,12 @@ class Store:
         self._closed = True
         self.packs.close()
         self.catalog.close()
+        counts, reader, self._counts, self._reader = self._counts, self._reader, None, None
+        if self._pid == os.getpid():  # a child leaves what it inherited to its parent
+            if counts is not None:
+                counts.close()
+            if reader is not None:
+                reader.close()
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +112,29 @@ class Store:
             NotFoundError: There is none.
         """
         with self.catalog.view() as view:
-            return view.resolve(ref)
+            version = view.resolve(ref)
+        if self._hold(version):
+            with self.catalog.view() as view:  # once more: gc may not have seen that it is held
+                return view.resolve(ref)
+        return version
+
+    def _hold(self, version: Version) -> bool:
+        """Keep gc from a version that may be deleted while this store is open; whether that is new.
+
+        Where the store cannot be written it can be read all the same.
+        """
+        if version.serial in self._held:
+            return False
+        try:
+            if self._reader is None:
+                self._reader = Reader(self.layout.readers)
+                self._counts = ReaderCounts(self._reader.directory)
+            if self._counts is not None:
+                self._counts.opened(version.serial)
+        except OSError:
+            return False
+        self._held.add(version.serial)
+        return True
 
     def entry(self, version: Version, path: EntryPath) -> Entry:
         """The entry at a path of a version; `()` gives the version's own directory.

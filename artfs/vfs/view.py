@@ -23,6 +23,7 @@ from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
 from artfs.names import printable, version_index
 from artfs.store import Store, root_entry
+from artfs.store.readers import ReaderCounts
 from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
 from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
 
@@ -37,10 +38,12 @@ class StoreView:
 
     Args:
         store: The store, opened in this process.
+        counts: Where it is counted which versions have open files; None: nowhere, and gc does not wait for them.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, counts: ReaderCounts | None = None) -> None:
         self._store = store
+        self._counts = counts
         self._catalog = store.catalog
         self._pages = store.pages
         self._version = lru_cache(_ENTRIES_HELD)(self._find_version)
@@ -182,6 +185,27 @@ class StoreView:
             if len(rows) < _ROWS_AT_A_TIME:
                 return
             offset = rows[-1].serial
+
+    def opened(self, ino: int) -> None:
+        """A file is opened: what it reads stays until it is closed.
+
+        Raises:
+            NotFoundError: gc has taken its version.
+        """
+        if self._counts is None:
+            return
+        serial = serial_of(ino)
+        self._counts.opened(serial)  # first count, then look: gc does it the other way round
+        with self._catalog.view() as view:
+            version = view.by_serial(serial)
+        if not isinstance(version, Version) or version.removed:
+            self._counts.closed(serial)
+            raise NotFoundError("the version was removed")
+
+    def closed(self, ino: int) -> None:
+        """A file is closed, which any process may have opened."""
+        if self._counts is not None:
+            self._counts.closed(serial_of(ino))
 
     def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from a file or what a reference is to, verified; shorter than `size` only at its end.

@@ -84,5 +84,11 @@ class MemoryTree:
     def xattr(self, ino: int, name: bytes) -> bytes | None:
         return b"%d" % ino if name == b"user.artfs.ino" else None
 
+    def opened(self, ino: int) -> None:
+        """Nobody removes anything here."""
+
+    def closed(self, ino: int) -> None:
+        """As `opened`."""
+
     def statfs(self) -> os.statvfs_result:
         return os.statvfs("/")

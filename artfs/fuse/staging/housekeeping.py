@@ -141,8 +141,12 @@ class Housekeeping:
                     raise
                 finally:
                     self._storer.send(Ack(self._who))
-            case Made() if opened is not None:
-                opened.draft.stored(message.files)
+            case Made():
+                try:
+                    if opened is not None:
+                        opened.draft.stored(message.files)
+                finally:
+                    self._storer.send(Ack(self._who))
             case Taken() if opened is not None:
                 opened.held = False
             case Percent():

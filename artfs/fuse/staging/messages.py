@@ -1,8 +1,8 @@
 """What the process that serves drafts and the one that stores them say to each other.
 
 The storer says `Idle` when it waits for work; the server then sends one of `Work`, `Flush`, `Commit` and `Remove`, when
-there is something to do. While a commit runs, the storer reports; it waits for an `Ack` after each `Settle`, so that
-requests of the mount are answered in between.
+there is something to do. While a commit runs, the storer reports; it waits for an `Ack` after each `Settle` and
+`Made`, so that requests of the mount are answered in between.
 
 A storer that took a dead one's place may find what was meant for that one: what the server sends says `to` whom, by the
 number that `Idle` gave.

@@ -104,6 +104,12 @@ class _Service:
         for directory, found in by_draft.items():
             for start in range(0, len(found), _RESULTS_AT_A_TIME):
                 self._channel.send(Made(directory, found[start : start + _RESULTS_AT_A_TIME]))
+                self._await_ack()
+        self._storer.taken_over()
+
+    def _await_ack(self) -> None:
+        while not isinstance(self._next(), Ack):
+            pass
 
     def _commit(self, commit: Commit) -> None:
         def report(told: Report) -> None:
@@ -114,8 +120,7 @@ class _Service:
                     self._channel.send(Percent(commit.directory, told.percent))
                 case _:
                     self._channel.send(Settle(commit.directory, told))
-                    while not isinstance(self._next(), Ack):
-                        pass
+                    self._await_ack()
 
         try:
             outcome = self._storer.commit(Path(commit.directory), commit.request, report)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,6 +88,26 @@ def fsck(
         StorageError: The system refused.
     """
     layout = read_layout(Path(os.path.abspath(path)))
+    with _without_gc(layout):
+        return _fsck(layout, read_data, repair, progress)
+
+
+@contextmanager
+def _without_gc(layout: Layout) -> Iterator[None]:
+    """Keep gc from removing packs while they are looked at; wait for one that is at it."""
+    try:
+        descriptor = os.open(layout.packs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield  # what is missing, the checks tell
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _fsck(layout: Layout, read_data: bool, repair: bool, progress: Progress | None) -> Report:
     bad = BadRecords(set(), set(), set())
     count = _Count(progress or Quiet())
     of_packs = [*check_packs(layout, bad, count, read_data=read_data)]

@@ -150,6 +150,8 @@ class DraftStorer:
     def flush(self) -> list[tuple[Path, Stored]]:
         """Make all that was stored durable, and give the results since the last flush.
 
+        Until `taken_over` gc waits for this process: no row speaks of the results yet.
+
         Raises:
             StorageError: It could not be done; what was not flushed is not stored.
         """
@@ -157,9 +159,13 @@ class DraftStorer:
             if self._writers is not None:
                 self._tell_of_growing(self._writers.files)
                 self._writers.nodes.flush()
-        self._drop_writers()
         results, self._results = self._results, []
         return results
+
+    def taken_over(self) -> None:
+        """The results of the last flush are in the rows of their drafts, or were not wanted any more."""
+        self._drop_writers()
+        self._known.clear()  # a row that was frozen before, or has changed since, does not hold them
 
     def _tell_of_growing(self, files: FileWriter) -> None:
         """Give what is stored of files that still grow, so that their data files need not be kept."""
@@ -179,8 +185,8 @@ class DraftStorer:
         Raises:
             ArtfsError: It cannot be done; nothing was published.
         """
-        with FrozenDraft(draft, self._store) as frozen:
-            report(SnapshotTaken())
+        with FrozenDraft(draft, self._store) as frozen, self._writing():
+            report(SnapshotTaken())  # from here on only this process's session keeps gc from what was frozen
             version = new_version(frozen.origin.artifact, parse_meta(frozen.meta), request)
             directories, anew = _directories(frozen)
             check_kinds(frozen, directories)
