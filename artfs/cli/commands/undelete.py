@@ -19,10 +19,10 @@ __all__ = ["command"]
 @json_option
 @click.pass_obj
 def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
-    """Bring a deleted version back, with its artifact if that was deleted too.
+    """Bring a deleted version back; until the next gc that can be done.
 
-    It can be done until the next gc. The aliases that were deleted with it stay deleted; latest names the newest
-    version.
+    Its artifact comes back too, if that was deleted. The aliases that were deleted with it stay deleted; latest names
+    the newest version.
     """
     from artfs.catalog import current_actor
 
