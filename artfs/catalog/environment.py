@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -98,15 +98,7 @@ class Environment:
                 # LMDB's locks are fcntl locks on lock.mdb: to open and close data.mdb here drops none of them.
                 descriptors.append(os.open(index / "data.mdb", os.O_RDWR | os.O_CLOEXEC))
                 check_data_file(*descriptors)
-            environment = lmdb.open(
-                os.fspath(index),
-                map_size=_MAP_SIZE,
-                max_readers=_MAX_READERS,
-                max_spare_txns=8,
-                mode=0o600,
-                create=False,
-            )
-            leave_to_parent(environment)
+            environment = _open(index)
             if len(descriptors) == 1:
                 descriptors.append(os.open(index / "data.mdb", os.O_RDWR | os.O_CLOEXEC))
             environment.reader_check()
@@ -183,7 +175,19 @@ class Environment:
         except (lmdb.Error, OSError) as error:
             failure = self._commit_failure(error)
             self.poison(str(failure))
+            self._go_on_reading()
             raise failure from error
+
+    def _go_on_reading(self) -> None:
+        """Open the environment anew if LMDB refuses even to read it, as it does when a header could not be written."""
+        try:
+            self._lmdb.begin().abort()
+        except lmdb.PanicError:
+            self._lmdb.close()
+            with suppress(lmdb.Error):  # then each reader is told
+                self._lmdb = _open(self.index)
+        except lmdb.Error:
+            return  # likewise
 
     def poison(self, reason: str) -> None:
         """Refuse all writing from now on: what the disk holds is not known any more."""
@@ -235,3 +239,16 @@ class Environment:
     def _disk_is_full(self) -> bool:
         free = os.fstatvfs(self._directory)
         return free.f_bavail * free.f_frsize < _NEARLY_FULL
+
+
+def _open(index: Path) -> lmdb.Environment:
+    environment = lmdb.open(
+        os.fspath(index),
+        map_size=_MAP_SIZE,
+        max_readers=_MAX_READERS,
+        max_spare_txns=8,
+        mode=0o600,
+        create=False,
+    )
+    leave_to_parent(environment)
+    return environment

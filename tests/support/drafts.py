@@ -38,14 +38,17 @@ def make_draft(place: Path, version: Version | None) -> Path:
     return place
 
 
-def commit(draft: Draft, storer: DraftStorer, request: CommitRequest | None = None) -> Outcome:
+def commit(
+    draft: Draft, storer: DraftStorer, request: CommitRequest | None = None, copy: Path | None = None
+) -> Outcome:
     """Commit a draft and have it take over what came of it, as the two processes of a staging mount do.
 
-    LMDB opens an environment once in a process, so the storer, elsewhere a process of its own, gets a copy.
+    LMDB opens an environment once in a process, so the storer, elsewhere a process of its own, gets a copy;
+    beside the draft, if it is not said where.
     """
     frozen = draft.freeze()
-    copy = draft.directory.with_name("frozen")
-    shutil.copytree(draft.directory, copy)
+    copy = copy or draft.directory.with_name("frozen")
+    shutil.copytree(draft.directory, copy, dirs_exist_ok=True)
     reports: list[Report] = []
     try:
         outcome = storer.commit(copy, request or CommitRequest(), reports.append)

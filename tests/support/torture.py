@@ -3,6 +3,8 @@
     staging   a draft in a real staging mount against a native directory, with commits and kills
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
+    faults    every call of a put, commit, rebuild or draft goes wrong in turn: a kill, a torn or short write, an error
+    damage    bits of packs, journal and index flipped at random, a thousand a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
 up to what the timing of processes makes of it.
@@ -12,10 +14,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import random
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +26,9 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.support.checked import assert_clean
+from tests.support.damage import flip_at_random, make_store
+from tests.support.fault_child import FAULTS, SCENARIOS
+from tests.support.faults import check_run, run_all
 from tests.support.stagedstore import StagedStore
 from tests.support.twinmachine import machine_on
 
@@ -59,18 +65,42 @@ def _catalog() -> Iterator[_Machine]:
 _MACHINES = {"staging": _staging, "draft": _draft, "catalog": _catalog}
 
 
+def _faults(number: int) -> None:
+    choose = random.Random(number)
+    scenario, fault = choose.choice(list(SCENARIOS)), choose.choice(list(FAULTS))
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        found = run_all(Path(top), scenario, fault)
+    for run in found:
+        check_run(run, fault)
+    slowest = max(run["left"]["opened"] for run in found)
+    print(f"  {fault} at each of {len(found) - 1} calls of {scenario}; opened within {slowest:.3f} s", flush=True)
+
+
+def _damage(number: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        counted = flip_at_random(make_store(Path(top), files=40, size=100_000), random.Random(number), flips=1000)
+    print("  " + ", ".join(f"{count} x {what}" for what, count in sorted(counted.items())), flush=True)
+
+
+_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "damage": _damage}
+
+
 def _round(name: str, number: int) -> None:
+    if name in _OTHERS:
+        _OTHERS[name](number)
+        return
     with _MACHINES[name]() as machine:
         run_state_machine_as_test(seed(number)(machine), settings=_SETTINGS)
 
 
 def main() -> None:
+    names = [*_MACHINES, *_OTHERS]
     parser = argparse.ArgumentParser(prog="scripts/torture", description="Random histories for a long time.")
-    parser.add_argument("name", nargs="?", choices=list(_MACHINES), metavar="NAME", help=", ".join(_MACHINES))
+    parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
     parser.add_argument("--seed", type=int, help="run the round of this seed again, and no other")
     options = parser.parse_args()
-    names = [options.name] if options.name else list(_MACHINES)
+    names = [options.name] if options.name else names
     end = time.monotonic() + 60 * options.minutes
     rounds = 0
     while options.seed is not None or time.monotonic() < end:

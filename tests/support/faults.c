@@ -1,0 +1,173 @@
+/* Preloaded into a test process: counts the calls by which it changes files below a directory, Python's and LMDB's
+ * alike, and lets one of them fail, be cut short, or be the last. Nothing happens until `fault_arm`. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { OFF, KILL, FAIL, SHORT, TORN };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static char root[PATH_MAX];
+static size_t root_length;
+static int mode, number, trace = -1, only_syncs;
+static long at, count, fired;
+
+/* Count calls below `directory` from now on; at the `k`th (from 1) do what `what` says, with `error` if it fails.
+ * Each call is a line of the file with descriptor `log`. */
+void fault_arm(const char *directory, long k, int what, int error, int log, int syncs)
+{
+    strncpy(root, directory, sizeof root - 1);
+    root_length = strlen(root);
+    at = k; mode = what; number = error; trace = log; count = fired = 0; only_syncs = syncs;
+}
+
+void fault_disarm(void) { root_length = 0; }
+long fault_count(void) { return count; }
+long fault_fired(void) { return fired; }
+
+static int below(const char *path)
+{
+    return root_length && !strncmp(path, root, root_length) && (path[root_length] == '/' || !path[root_length]);
+}
+
+static const char *path_of(int fd, char *path)
+{
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    path[length < 0 ? 0 : length] = 0;
+    return path;
+}
+
+/* Whether the call is the one; a KILL does not come back from here. */
+static int due(const char *call, const char *path, int sync)
+{
+    if (!root_length || !below(path) || (only_syncs && !sync))
+        return OFF;
+    pthread_mutex_lock(&lock);
+    long which = ++count;
+    if (trace >= 0) {
+        char line[PATH_MAX + 64];
+        int length = snprintf(line, sizeof line, "%ld %s %s\n", which, call, path + root_length);
+        syscall(SYS_write, trace, line, length);
+    }
+    int what = which == at ? mode : OFF;
+    if (what != OFF)
+        fired = which;
+    pthread_mutex_unlock(&lock);
+    if (what == KILL || (what == TORN && (sync || strstr(call, "rename"))))
+        syscall(SYS_kill, getpid(), SIGKILL);
+    return what;
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define DIE() syscall(SYS_kill, getpid(), SIGKILL)
+
+#define WRITE(name, fd, part, whole)                                            \
+    char path[PATH_MAX];                                                        \
+    switch (root_length ? due(#name, path_of(fd, path), 0) : OFF) {             \
+    case FAIL: errno = number; return -1;                                       \
+    case SHORT: return part;                                                    \
+    case TORN: part; DIE();                                                     \
+    }                                                                           \
+    return whole;
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    WRITE(write, fd, REAL(write)(fd, data, size > 1 ? size / 2 : size), REAL(write)(fd, data, size))
+}
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
+{
+    WRITE(pwrite, fd, REAL(pwrite)(fd, data, size > 1 ? size / 2 : size, offset), REAL(pwrite)(fd, data, size, offset))
+}
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset)
+{
+    WRITE(pwrite64, fd, REAL(pwrite64)(fd, data, size > 1 ? size / 2 : size, offset),
+          REAL(pwrite64)(fd, data, size, offset))
+}
+static ssize_t half(int fd, const struct iovec *parts, off_t offset)
+{
+    size_t size = parts[0].iov_len > 1 ? parts[0].iov_len / 2 : parts[0].iov_len;
+    return offset < 0 ? REAL(write)(fd, parts[0].iov_base, size) : REAL(pwrite)(fd, parts[0].iov_base, size, offset);
+}
+ssize_t writev(int fd, const struct iovec *parts, int n)
+{
+    WRITE(writev, fd, half(fd, parts, -1), REAL(writev)(fd, parts, n))
+}
+ssize_t pwritev(int fd, const struct iovec *parts, int n, off_t offset)
+{
+    WRITE(pwritev, fd, half(fd, parts, offset), REAL(pwritev)(fd, parts, n, offset))
+}
+ssize_t pwritev64(int fd, const struct iovec *parts, int n, off64_t offset)
+{
+    WRITE(pwritev64, fd, half(fd, parts, offset), REAL(pwritev64)(fd, parts, n, offset))
+}
+ssize_t pwritev2(int fd, const struct iovec *parts, int n, off_t offset, int flags)
+{
+    WRITE(pwritev2, fd, half(fd, parts, offset), REAL(pwritev2)(fd, parts, n, offset, flags))
+}
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int n, off64_t offset, int flags)
+{
+    WRITE(pwritev64v2, fd, half(fd, parts, offset), REAL(pwritev64v2)(fd, parts, n, offset, flags))
+}
+
+#define OTHER(name, path, sync, whole)                                          \
+    if (root_length && due(#name, path, sync) == FAIL) {                        \
+        errno = number;                                                         \
+        return -1;                                                              \
+    }                                                                           \
+    return whole;
+
+int fsync(int fd) { char path[PATH_MAX]; OTHER(fsync, path_of(fd, path), 1, REAL(fsync)(fd)) }
+int fdatasync(int fd) { char path[PATH_MAX]; OTHER(fdatasync, path_of(fd, path), 1, REAL(fdatasync)(fd)) }
+int ftruncate(int fd, off_t size)
+{
+    char path[PATH_MAX];
+    OTHER(ftruncate, path_of(fd, path), 0, REAL(ftruncate)(fd, size))
+}
+int ftruncate64(int fd, off64_t size)
+{
+    char path[PATH_MAX];
+    OTHER(ftruncate64, path_of(fd, path), 0, REAL(ftruncate64)(fd, size))
+}
+int rename(const char *from, const char *to) { OTHER(rename, to, 0, REAL(rename)(from, to)) }
+int renameat(int a, const char *from, int b, const char *to)
+{
+    OTHER(renameat, to, 0, REAL(renameat)(a, from, b, to))
+}
+int mkdir(const char *path, mode_t bits) { OTHER(mkdir, path, 0, REAL(mkdir)(path, bits)) }
+int unlink(const char *path) { OTHER(unlink, path, 0, REAL(unlink)(path)) }
+int fallocate(int fd, int flags, off_t offset, off_t size)
+{
+    char path[PATH_MAX];
+    OTHER(fallocate, path_of(fd, path), 0, REAL(fallocate)(fd, flags, offset, size))
+}
+int fallocate64(int fd, int flags, off64_t offset, off64_t size)
+{
+    char path[PATH_MAX];
+    OTHER(fallocate64, path_of(fd, path), 0, REAL(fallocate64)(fd, flags, offset, size))
+}
+int posix_fallocate(int fd, off_t offset, off_t size)
+{
+    char path[PATH_MAX];
+    if (root_length && due("posix_fallocate", path_of(fd, path), 0) == FAIL)
+        return number;
+    return REAL(posix_fallocate)(fd, offset, size);
+}
+int posix_fallocate64(int fd, off64_t offset, off64_t size)
+{
+    char path[PATH_MAX];
+    if (root_length && due("posix_fallocate64", path_of(fd, path), 0) == FAIL)
+        return number;
+    return REAL(posix_fallocate64)(fd, offset, size);
+}
