@@ -232,8 +232,23 @@ def test_a_storer_that_died_leaves_what_it_was_told_in_doubt_and_the_rest_for_th
     assert course.states() == ["committing"]  # nobody was told of it yet
     course.command()
     course.commits.lost()
+    assert course.states() == ["committing"]  # who was told had not begun
+    course.command()
+    course.commits.begun("/drafts/1.animals")
+    course.commits.lost()
     (result,) = course.commits.results(course.opened)
     assert (result.state, result.error) == ("failed", "OutcomeUnknownError")
+
+
+def test_a_commit_that_storers_die_of_is_given_up(course: Course) -> None:
+    course.ask()
+    for _ in range(3):
+        assert course.states() == ["committing"]
+        course.command()
+        course.commits.lost()
+    (result,) = course.commits.results(course.opened)
+    assert (result.state, result.error) == ("failed", "OutcomeUnknownError")
+    assert not course.draft.frozen
 
 
 def test_the_last_sixteen_results_are_kept_with_the_tokens_of_their_askers(course: Course) -> None:

@@ -33,6 +33,8 @@ ANSWER_SECONDS: Final = 2.0
 _NAMED_AT_MOST: Final = 5
 _RESULTS: Final = 16
 _ASKERS: Final = 6
+_TOLD: Final = 3
+"""So many storers may die of a commit before it is given up."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,8 @@ class Pending:
         answer_by: When the asker is answered at the latest.
         answered: Set when the asker can be answered.
         awaited: A task waits for that.
+        told: How many storers were told of it.
+        begun: One of them has seen what is frozen: from then on there may be a version.
         settled: The draft has taken over all that it was told of the commit.
         generation: Which is frozen; 0: none yet.
         percent: How much is stored.
@@ -63,6 +67,8 @@ class Pending:
     percent: int = 0
     error: ArtfsError | None = None
     awaited: bool = False
+    told: int = 0
+    begun: bool = False
     settled: bool = True
 
 
@@ -159,6 +165,7 @@ class Commits:
 
     def command(self, pending: Pending, storer: int) -> Commit:
         """What to tell the storer."""
+        pending.told += 1
         return Commit(storer, str(pending.draft.place.path), pending.generation, pending.request)
 
     def is_ready(self, draft: OpenDraft) -> bool:
@@ -196,10 +203,19 @@ class Commits:
         pending = self._pending[told.directory]
         self._end(pending, CommitResult(pending.request.token, "failed", error=told.error, message=told.message))
 
+    def begun(self, directory: str) -> None:
+        """The storer has seen what is frozen."""
+        if directory in self._pending:
+            self._pending[directory].begun = True
+
     def lost(self) -> None:
-        """The storer ended: what it was at is not done."""
+        """The storer ended: what it had not begun with is for the next one, what it was at is in doubt."""
         for pending in list(self._pending.values()):
-            if pending.generation and pending not in self.ready:
+            if not pending.generation or pending in self.ready:
+                continue
+            if not pending.begun and pending.told < _TOLD:
+                self.ready.appendleft(pending)
+            else:
                 path = str(pending.draft.place.path)
                 message = "the process that stores ended: see the mount's log, and `artfs log` before you commit again"
                 self.failed(Failed(path, "OutcomeUnknownError", message))

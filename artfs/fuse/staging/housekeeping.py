@@ -149,6 +149,7 @@ class Housekeeping:
                     self._storer.send(Ack(self._who))
             case Taken() if opened is not None:
                 opened.held = False
+                self._commits.begun(message.directory)
             case Percent():
                 self._commits.percent(message.directory, message.percent)
             case Committed() if opened is not None:
@@ -163,9 +164,9 @@ class Housekeeping:
         self._unflushed = message.unflushed
         if message.who != self._who:  # it has only begun to run: whatever it was told before is forgotten
             self._who = message.who
+            self._commits.lost()
             for opened in self._drafts.opened():
                 opened.held = self._commits.is_ready(opened)
-            self._commits.lost()
         if message.failed:
             self._not_before = time.monotonic() + _PAUSE_SECONDS
 
