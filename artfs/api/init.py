@@ -6,6 +6,7 @@ import atexit
 from collections.abc import Mapping
 from pathlib import Path
 
+from artfs.api import capture
 from artfs.api.run import Run
 from artfs.api.stores import StoreLike, shared_store
 from artfs.api.surroundings import checked_out_commit, command_line, has_changes, working_directory
@@ -20,6 +21,7 @@ def init(
     config: Mapping[str, object] | object | None = None,
     id: str | None = None,  # noqa: A002 - W&B's word
     store: StoreLike = None,
+    pin: bool = True,
 ) -> Run:
     """Start a run, or go on with one.
 
@@ -31,6 +33,7 @@ def init(
         config: What it is started with: a mapping, or an object with such attributes (`argparse.Namespace`).
         id: The id of a run that is to go on, or that a new one is to have: 8 of the characters a-z and 0-9.
         store: The store or its directory; None: `$ARTFS_STORE`, else the user's own. It is made if there is none.
+        pin: Have each alias stay the version that it is when the run first asks for it, in mounts too.
 
     Raises:
         InvalidInputError: An id or value is not allowed.
@@ -53,5 +56,6 @@ def init(
     )
     opened = shared_store(store)
     run = Run(opened, opened.catalog.start_run(new, current_actor(id)))
+    capture.begin(opened, run.id, pin=pin)
     atexit.register(run.finish_at_exit)
     return run

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from artfs.api import capture
 from artfs.api.artifact import Artifact
 from artfs.api.run import Run
 from artfs.api.stores import StoreLike, shared_store
@@ -91,8 +92,9 @@ class Api:
         """
         store = self._store
         parsed = parse_ref(ref)
+        pinned = capture.pinned(store, capture.current_run(store), parsed)
         with store.catalog.view() as view:
-            version = view.resolve(parsed)
+            version = view.resolve(pinned)
             artifact = view.artifact(version.artifact)
         if type is not None and artifact is not None and artifact.type != type:
             raise NotFoundError(f"artifact {parsed.name} is of type {artifact.type}, not {type}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from artfs.api import distributed
+from artfs.api import capture, distributed
 from artfs.api.artifact import Artifact
 from artfs.api.logging import log
 from artfs.api.stores import shared_store
@@ -160,7 +160,7 @@ class Run:
                 artifact = view.artifact(view.resolve(ref).artifact)
             if artifact is not None and artifact.type != type:
                 raise TypeMismatchError(f"artifact {ref.name} has type {artifact.type}, not {type}: ask for that one")
-        version = store.catalog.use_version(self.id, ref, self._actor())
+        version = store.catalog.use_version(self.id, capture.pinned(store, self.id, ref), self._actor())
         return artifact_or_ref if isinstance(artifact_or_ref, Artifact) else Artifact.of_version(store, version)
 
     def log_artifact(
@@ -299,6 +299,7 @@ class Run:
             state: Outcome = "failed" if exit_code else "finished"
             kept = exit_code if exit_code is not None and 0 <= exit_code <= MAX_EXIT_CODE else None
             self._load(self._store.catalog.finish_run(self.id, state, self._actor(), exit_code=kept))
+            capture.end(self._store, self.id)
 
     def finish_at_exit(self) -> None:
         """End the run as its process ends; not in a child that was forked."""

@@ -101,13 +101,13 @@ class Translation:
         """Tell the attributes of an inode."""
         return self._fill(self._tree.attr(ino))
 
-    def readlink(self, ino: int, _context: RequestContext) -> bytes:
+    def readlink(self, ino: int, context: RequestContext) -> bytes:
         """Tell the target of a symlink."""
-        return self._tree.readlink(ino)
+        return self._tree.readlink(ino, context.pid)
 
-    def open(self, ino: int, _flags: int, _context: RequestContext) -> FileInfo:
+    def open(self, ino: int, _flags: int, context: RequestContext) -> FileInfo:
         """Open a file: its handle is the inode number, so there is no state but the count that gc looks at."""
-        self._tree.opened(ino)
+        self._tree.opened(ino, context.pid)
         self._file.fh = ino
         return self._file
 

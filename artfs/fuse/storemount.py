@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 
-from artfs.chunks.cache import SharedPlainCache
+from artfs.chunks.cache import PlainCache, SharedPlainCache
 from artfs.errors import StorageError
 from artfs.fuse.options import MountOptions
 from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
+from artfs.lineage import Capture, RunsHome
 from artfs.mountinfo import MountInfo
-from artfs.store.layout import read_layout
+from artfs.store.layout import Layout, read_layout
 from artfs.store.readers import Reader, ReaderCounts
 from artfs.store.store import Store
+from artfs.vfs.captured import CapturedView
 from artfs.vfs.view import StoreView
 
 __all__ = ["serve_store"]
+
+_log = logging.getLogger(__name__)
 
 
 def serve_store(
@@ -46,8 +51,18 @@ def serve_store(
         reader = Reader(layout.readers)
     except OSError as error:
         raise StorageError.of(error, f"telling gc of the mount in {layout.readers}") from error
-    staff = Readers(lambda: StoreView(Store(layout, cache), ReaderCounts(reader.directory)), options)
+    staff = Readers(lambda: _view(layout, cache, ReaderCounts(reader.directory)), options)
     try:
         serve(Service(layout.root, mountpoint, staff, options, verbose=verbose), on_ready)
     finally:
         reader.close()
+
+
+def _view(layout: Layout, cache: PlainCache | None, counts: ReaderCounts) -> StoreView:
+    """What a worker shows: without runs where the store lets nothing be noted."""
+    store = Store(layout, cache)
+    try:
+        return CapturedView(store, Capture(RunsHome(layout.runs)), counts)
+    except OSError as error:
+        _log.warning("what runs open is not noted: %s", error)
+        return StoreView(store, counts)

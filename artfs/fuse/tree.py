@@ -31,16 +31,16 @@ class FileTree(Protocol):
         """Attributes of an inode."""
         ...
 
-    def readlink(self, ino: int, /) -> bytes:
-        """The target of a symlink."""
+    def readlink(self, ino: int, caller: int, /) -> bytes:
+        """The target of a symlink, as a thread is to see it (0: of a pid namespace that is not ours)."""
         ...
 
     def listdir(self, ino: int, offset: int, /) -> Iterator[tuple[bytes, Attr, int]]:
         """List a directory from an offset on (0 at first); each entry comes with the offset of what follows it."""
         ...
 
-    def opened(self, ino: int, /) -> None:
-        """A file is opened."""
+    def opened(self, ino: int, caller: int, /) -> None:
+        """A thread opens a file."""
         ...
 
     def closed(self, ino: int, /) -> None:

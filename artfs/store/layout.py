@@ -71,6 +71,11 @@ class Layout:
         return self.root / "readers"
 
     @property
+    def runs(self) -> Path:
+        """What runs do, until it is in the catalog (`artfs.lineage`)."""
+        return self.root / "runs"
+
+    @property
     def tmp(self) -> Path:
         """What unfinished writers leave behind is found here, and only here."""
         return self.root / "tmp"

@@ -146,8 +146,8 @@ class StoreView:
             row = view.alias(serial, text) if index is None else view.version(serial, index)
         return None if row is None else self._attr_of_row(row)
 
-    def readlink(self, ino: int) -> bytes:
-        """The target of a symlink.
+    def readlink(self, ino: int, _caller: int = 0, /) -> bytes:
+        """The target of a symlink, the same for every caller.
 
         Raises:
             NotFoundError: No such symlink.
@@ -186,7 +186,7 @@ class StoreView:
                 return
             offset = rows[-1].serial
 
-    def opened(self, ino: int) -> None:
+    def opened(self, ino: int, _caller: int = 0, /) -> None:
         """A file is opened: what it reads stays until it is closed.
 
         Raises:

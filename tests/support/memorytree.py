@@ -64,7 +64,7 @@ class MemoryTree:
     def is_volatile(self, ino: int) -> bool:
         return ino == 1
 
-    def readlink(self, ino: int) -> bytes:
+    def readlink(self, ino: int, _caller: int) -> bytes:
         node = self._node(ino)
         assert isinstance(node, str)
         return os.fsencode(node)
@@ -84,8 +84,8 @@ class MemoryTree:
     def xattr(self, ino: int, name: bytes) -> bytes | None:
         return b"%d" % ino if name == b"user.artfs.ino" else None
 
-    def opened(self, ino: int) -> None:
-        """Nobody removes anything here."""
+    def opened(self, ino: int, caller: int) -> None:
+        """Nobody removes anything here, and no caller is of a run."""
 
     def closed(self, ino: int) -> None:
         """As `opened`."""
