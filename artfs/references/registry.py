@@ -18,7 +18,7 @@ from artfs.names import quoted
 from artfs.references.handler import Found, Handler
 from artfs.references.local import LocalFiles
 
-__all__ = ["find", "read", "register", "scheme_of"]
+__all__ = ["find", "is_readable", "read", "register", "scheme_of"]
 
 _GROUP: Final = "artfs.references"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -87,6 +87,11 @@ def find(uri: str, *, checksum: bool) -> Iterator[Found] | None:
     """
     handler = _handler(scheme_of(uri))
     return None if handler is None else handler.find(uri, checksum=checksum)
+
+
+def is_readable(reference: Reference) -> bool:
+    """Whether there is a handler for a reference's scheme; else it is kept by its URI alone."""
+    return _handler(scheme_of(reference.uri)) is not None
 
 
 def read(reference: Reference, offset: int, size: int) -> bytes:

@@ -6,11 +6,16 @@ import stat
 from typing import NamedTuple
 
 from artfs.format.node import Entry, Kind
+from artfs.format.reference import decode_reference
+from artfs.references import is_readable
 
-__all__ = ["DIRECTORY_SIZE", "Attr", "attr_of_entry"]
+__all__ = ["DIRECTORY_SIZE", "UNREADABLE_SIZE", "Attr", "attr_of_entry"]
 
 DIRECTORY_SIZE = 4096
 """What every directory says of its own size, as ext4's small ones do."""
+UNREADABLE_SIZE = 1
+"""What a reference says that cannot be read, so that the size is not known: of an empty file the kernel asks for no byte,
+and whoever read it would take it for empty instead of getting an error."""
 
 _TYPE_BITS: dict[int, int] = {
     Kind.FILE: stat.S_IFREG,
@@ -40,5 +45,12 @@ class Attr(NamedTuple):
 
 def attr_of_entry(entry: Entry, ino: int) -> Attr:
     """The attributes of an entry inside a version."""
-    size = DIRECTORY_SIZE if entry.kind == Kind.DIRECTORY else entry.size
-    return Attr(ino, _TYPE_BITS[entry.kind] | entry.mode, size, entry.mtime_ns)
+    return Attr(ino, _TYPE_BITS[entry.kind] | entry.mode, _size(entry), entry.mtime_ns)
+
+
+def _size(entry: Entry) -> int:
+    if entry.kind == Kind.DIRECTORY:
+        return DIRECTORY_SIZE
+    if entry.kind == Kind.REFERENCE and not entry.size and not is_readable(decode_reference(entry)):
+        return UNREADABLE_SIZE
+    return entry.size
