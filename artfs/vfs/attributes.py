@@ -14,8 +14,8 @@ __all__ = ["DIRECTORY_SIZE", "UNREADABLE_SIZE", "Attr", "attr_of_entry"]
 DIRECTORY_SIZE = 4096
 """What every directory says of its own size, as ext4's small ones do."""
 UNREADABLE_SIZE = 1
-"""What a reference says that cannot be read, so that the size is not known: of an empty file the kernel asks for no byte,
-and whoever read it would take it for empty instead of getting an error."""
+"""What a reference says that cannot be read, so that its size is not known: of an empty file the kernel asks for no
+byte, and whoever read it would take it for empty instead of getting an error."""
 
 _TYPE_BITS: dict[int, int] = {
     Kind.FILE: stat.S_IFREG,
