@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
+from artfs.api.stores import shared_store
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
 from artfs.format.reference import decode_reference
@@ -187,6 +188,8 @@ class StoredFile(io.RawIOBase):
         if self._row.kind == Kind.SYMLINK:
             data: bytes | bytearray | memoryview = self._row.extra[self._position : self._position + len(view)]
         else:
+            if not self._store.usable:  # the file was open already when this process was forked
+                self._store = shared_store(self._store.path, create=False)
             data = self._store.content.read(self._row, self._position, len(view))
         view[: len(data)] = data
         self._position += len(data)

@@ -16,7 +16,7 @@ import pytest
 
 import artfs
 from artfs.catalog import Version
-from artfs.errors import ReferenceChangedError, ReferenceUnreadableError
+from artfs.errors import IntegrityError, ReferenceChangedError, ReferenceUnreadableError
 from artfs.names import VersionRef
 from artfs.store.store import Store
 
@@ -270,3 +270,42 @@ def test_a_file_system_goes_to_worker_processes_as_a_few_bytes(store: Path, meth
     assert len(pickled) < 1000
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(_first_line, [pickled] * 4) == [b"x,y"] * 4
+
+
+def test_a_file_that_is_open_already_is_read_in_workers_that_are_forked_then(store: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    with files.open("animals/sub/b.bin") as file:
+        assert file.read(2) == b"\0\1"
+        workers = []
+        for number in range(2):
+            reading, writing = os.pipe()
+            pid = os.fork()
+            if pid == 0:  # a worker, which ends without the tests' own end
+                status = 1
+                try:
+                    file.seek(1000 * 256 * number)
+                    os.write(writing, file.read(4))
+                    status = 0
+                finally:
+                    os._exit(status)
+            os.close(writing)
+            workers.append((pid, reading))
+        for pid, reading in workers:
+            with open(reading, "rb") as told:
+                assert told.read() == b"\0\1\2\3"
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert file.read(2) == b"\2\3"
+
+
+def test_damaged_bytes_are_an_error_and_never_read(store: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    for pack in (store / "packs").glob("*/*.pack"):
+        data = bytearray(pack.read_bytes())
+        for at in range(64, len(data)):
+            data[at] ^= 0x01
+        pack.write_bytes(data)
+    with pytest.raises(IntegrityError):
+        files.cat("animals/sub/b.bin")
+    with pytest.raises(IntegrityError), files.open("animals/sub/b.bin") as file:
+        file.read(1)
+    assert isinstance(files.cat_ranges(["animals/sub/b.bin"], 0, 1)[0], IntegrityError)
