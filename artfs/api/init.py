@@ -11,6 +11,7 @@ from artfs.api.run import Run
 from artfs.api.stores import StoreLike, shared_store
 from artfs.api.surroundings import checked_out_commit, command_line, has_changes, working_directory
 from artfs.catalog import NewRun, current_actor, current_process, encode_metadata
+from artfs.lineage.crashes import note_crashes
 
 __all__ = ["init"]
 
@@ -55,6 +56,7 @@ def init(
         current_process(),
     )
     opened = shared_store(store)
+    note_crashes(opened)
     run = Run(opened, opened.catalog.start_run(new, current_actor(id)))
     capture.begin(opened, run.id, pin=pin)
     atexit.register(run.finish_at_exit)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from artfs.catalog import EdgeKind, Version, View
+from artfs.catalog import EdgeKind, Version
 from artfs.catalog import Run as Row
-from artfs.errors import InvalidInputError
+from artfs.lineage.graph import Direction, start_of, walk
 from artfs.store.store import Store
 
 if TYPE_CHECKING:
@@ -43,12 +42,12 @@ def ancestors(store: Store, version: Version, depth: int | None = None) -> list[
     Raises:
         InvalidInputError: `depth` is negative.
     """
-    return _reached(store, version, EdgeKind.LOGGED, EdgeKind.USED, depth)
+    return _reached(store, version, Direction.UP, depth)
 
 
 def descendants(store: Store, version: Version, depth: int | None = None) -> list[Version]:
     """The versions that were made from one; see `ancestors`."""
-    return _reached(store, version, EdgeKind.USED, EdgeKind.LOGGED, depth)
+    return _reached(store, version, Direction.DOWN, depth)
 
 
 def _runs(store: Store, version: Version, kind: EdgeKind) -> list[Run]:
@@ -63,24 +62,9 @@ def _run(store: Store, row: Row) -> Run:
     return Run(store, row)
 
 
-def _reached(
-    store: Store, version: Version, to_run: EdgeKind, to_version: EdgeKind, depth: int | None
-) -> list[Version]:
-    if depth is not None and depth < 0:
-        raise InvalidInputError(f"depth {depth} is negative: give the number of runs to follow, or None for all")
-    seen = {version.serial: version}
-    nearest: Iterable[Version] = [version]
-    level = 0
+def _reached(store: Store, version: Version, direction: Direction, depth: int | None) -> list[Version]:
+    start = start_of(version)
     with store.catalog.view() as view:
-        while nearest and (depth is None or level < depth):
-            level += 1
-            found = {near.serial: near for start in nearest for near in _next(view, start, to_run, to_version)}
-            nearest = [near for serial, near in found.items() if serial not in seen]
-            seen.update((near.serial, near) for near in nearest)
-    return [reached for reached in list(seen.values())[1:] if not reached.deleted]
-
-
-def _next(view: View, version: Version, to_run: EdgeKind, to_version: EdgeKind) -> list[Version]:
-    edges = [edge for by in view.edges_of_version(version, to_run) for edge in view.edges_of_run(by.run, to_version)]
-    versions = [view.version(edge.artifact, edge.index, deleted=True) for edge in edges]
-    return [found for found in versions if found is not None]
+        nodes = [step.node for step in walk(view, start, [direction], depth) if step.new and step.edge is not None]
+        reached = [view.version(*node) for node in nodes if isinstance(node, tuple)]
+    return [version for version in reached if version is not None]

@@ -50,7 +50,8 @@ def command(
     from artfs.api.surroundings import checked_out_commit, has_changes, working_directory
     from artfs.catalog import NewRun, current_actor, current_process, encode_metadata, process_of
     from artfs.cli.running import run_line
-    from artfs.lineage import RunsHome, fold, settle
+    from artfs.lineage import RunsHome, fold
+    from artfs.lineage.crashes import note_crashes
 
     words = tuple(word.encode("utf-8", "replace").decode() for word in line)
     given = encode_metadata(metadata_of(config), max_keys=None)
@@ -60,7 +61,7 @@ def command(
     own = current_process()
     new = NewRun(None, name, job_type, given, words, commit, here, dirty, own)
     with settings.open_store(create=True) as store:
-        settle(store)
+        note_crashes(store)
         layout = store.layout
         run = store.catalog.start_run(new, current_actor()).id
         runs = RunsHome(layout.runs)
