@@ -30,7 +30,7 @@ class Contents:
 
     def __init__(self, store: StoreLike = None) -> None:
         self.entries: dict[bytes, Entry] = {}
-        self._implied: set[bytes] = set()
+        self._implied: dict[bytes, int] = {}  # directories by what is in them: the number of entries below
         self._store = store
         self._deposit: Deposit | None = None
         self._bytes_in: Store | None = None
@@ -110,10 +110,15 @@ class Contents:
 
     def remove(self, path: bytes) -> bool:
         """Remove an entry, or a directory with all below it; give whether there was one."""
-        inside = [below for below in self.entries if below == path or below.startswith(path + b"/")]
+        inside = [path] if path in self.entries else []
+        if path in self._implied:
+            inside += [below for below in self.entries if below.startswith(path + b"/")]
         for below in inside:
             del self.entries[below]
-        self._implied = {parent for left in self.entries for parent in _parents(left)}
+            for parent in _parents(below):
+                self._implied[parent] -= 1
+                if not self._implied[parent]:
+                    del self._implied[parent]
         return bool(inside)
 
     def tree(self, store: Store) -> Tree:
@@ -168,11 +173,10 @@ class Contents:
             )
 
     def _put(self, path: bytes, entry: Entry) -> None:
+        if path not in self.entries:
+            for parent in _parents(path):
+                self._implied[parent] = self._implied.get(parent, 0) + 1
         self.entries[path] = entry
-        parent = path.rpartition(b"/")[0]
-        while parent and parent not in self._implied:
-            self._implied.add(parent)
-            parent = parent.rpartition(b"/")[0]
 
 
 def _parents(path: bytes) -> Iterator[bytes]:

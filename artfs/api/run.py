@@ -150,16 +150,22 @@ class Run:
         """
         del use_as
         store = self._store
-        if isinstance(artifact_or_ref, Artifact) and artifact_or_ref.is_draft():
-            log(store, artifact_or_ref, aliases=aliases)
-        if isinstance(artifact_or_ref, Artifact) and artifact_or_ref.store.path != store.path:
-            raise InvalidInputError(f"{artifact_or_ref.name} is in another store than the run: log it in {store.path}")
-        ref = parse_ref(artifact_or_ref.name if isinstance(artifact_or_ref, Artifact) else artifact_or_ref)
-        if type is not None:
+        if isinstance(artifact_or_ref, Artifact):
+            _check_type(artifact_or_ref.base_name, artifact_or_ref.type, type)
+            if artifact_or_ref.is_draft():
+                log(store, artifact_or_ref, aliases=aliases)
+            if artifact_or_ref.store.path != store.path:
+                raise InvalidInputError(
+                    f"{artifact_or_ref.name} is in another store than the run: log it in {store.path}"
+                )
+            with store.catalog.view() as view:
+                ref = view.ref(artifact_or_ref.row)  # it may have another name by now
+        else:
+            ref = parse_ref(artifact_or_ref)
             with store.catalog.view() as view:
                 artifact = view.artifact(view.resolve(ref).artifact)
-            if artifact is not None and artifact.type != type:
-                raise TypeMismatchError(f"artifact {ref.name} has type {artifact.type}, not {type}: ask for that one")
+            if artifact is not None:
+                _check_type(artifact.name, artifact.type, type)
         version = store.catalog.use_version(self.id, capture.pinned(store, self.id, ref), self._actor())
         return artifact_or_ref if isinstance(artifact_or_ref, Artifact) else Artifact.of_version(store, version)
 
@@ -360,3 +366,8 @@ class Run:
             edges = view.edges_of_run(self.id, kind)
             versions = [view.version(edge.artifact, edge.index) for edge in edges]
         return [Artifact.of_version(store, version) for version in versions if version is not None]
+
+
+def _check_type(name: str, found: str, wanted: str | None) -> None:
+    if wanted not in {None, found}:
+        raise TypeMismatchError(f"artifact {name} has type {found}, not {wanted}: ask for that one")

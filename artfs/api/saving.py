@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from msgspec import UNSET
@@ -65,10 +65,25 @@ def push(store: Store, ref: VersionRef, edited: _Edited) -> None:
             ttl_ns=UNSET if edited.ttl_ns == before.ttl_ns else edited.ttl_ns,
         )
         if edit != VersionEdit():
-            store.catalog.edit_version(ref, edit, who)
+            store.catalog.edit_version(ref, lambda now: _merged(edit, before.tags, now), who)
     for alias in aliases:
         if alias not in edited.saved.aliases:
             store.catalog.set_alias(ref, alias, who)
-    for alias in edited.saved.aliases:
-        if alias not in aliases and alias != LATEST:
-            store.catalog.remove_alias(ref.name, alias, who)
+    dropped = [alias for alias in edited.saved.aliases if alias not in aliases and alias != LATEST]
+    if dropped:
+        with (
+            store.catalog.view() as view
+        ):  # one that was removed or moved elsewhere meanwhile is no longer this version's
+            still = view.aliases_of(view.resolve(ref))
+        for alias in dropped:
+            if alias in still:
+                store.catalog.remove_alias(ref.name, alias, who)
+
+
+def _merged(edit: VersionEdit, before: Sequence[str], now: Version) -> VersionEdit:
+    """The edit as it is to be made of the version as it is now: tags that others gave or took stay so."""
+    if edit.tags is UNSET:
+        return edit
+    wanted = [tag for tag in edit.tags if tag in now.tags or tag not in before]
+    others = [tag for tag in now.tags if tag not in before and tag not in wanted]
+    return replace(edit, tags=(*wanted, *others))

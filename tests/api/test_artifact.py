@@ -137,6 +137,28 @@ def test_save_pushes_what_was_edited_and_nothing_else(store: Store, animals: art
         seen.save()
 
 
+def test_save_leaves_what_others_changed_meanwhile(store: Store, animals: artfs.Artifact) -> None:
+    animals.aliases += ["best", "first"]
+    animals.tags += ["clean", "small"]
+    animals.save()
+    next_one = animals.new_draft()
+    next_one.save()
+    other = artfs.Artifact.of_version(store, store.version(parse_ref("animals:v0")))
+    other.tags = ["checked", "small"]
+    other.description = "photos"
+    other.save()
+    next_one.aliases.append("best")
+    next_one.save()
+    animals.aliases = []
+    animals.tags = ["clean", "mine"]
+    animals.metadata["n"] = 1
+    animals.save()
+    assert (animals.aliases, next_one.aliases) == ([], ["best", "latest"])
+    assert sorted(animals.tags) == ["checked", "mine"]
+    assert (animals.description, animals.metadata) == ("photos", {"n": 1})
+    assert store.version(parse_ref("animals:best")).name == "v1"
+
+
 def test_saving_a_draft_logs_it(store: Store) -> None:
     artifact = artfs.Artifact("drafted", store=store)
     artifact.save()

@@ -170,6 +170,22 @@ def test_remove_takes_paths_entries_and_directories(store: Store, images: Path) 
     assert list(artifact.manifest.entries) == ["link"]
 
 
+def test_what_was_removed_leaves_its_place_to_files_and_directories(store: Store, images: Path) -> None:
+    artifact = _draft(store)
+    for name in ("a/b/c", "a/b/d", "a/e"):
+        artifact.add_file(images / "rex.txt", name=name)
+    artifact.add_file(images / "cats" / "tom.txt", name="a/b/c", overwrite=True)
+    artifact.remove("a/b/c")
+    with pytest.raises(InvalidInputError, match="is a directory"):
+        artifact.add_file(images / "rex.txt", name="a/b")
+    artifact.remove("a/b/d")
+    artifact.add_file(images / "rex.txt", name="a/b")
+    artifact.remove("a")
+    artifact.add_file(images / "rex.txt", name="a")
+    log(store, artifact)
+    assert list(artifact.manifest.entries) == ["a"]
+
+
 @pytest.mark.parametrize("path", ["/abs", "../up", "a//b", "", ".artfs/x", "a/./b", "nul\0"])
 def test_a_path_that_breaks_the_rule_is_refused(store: Store, images: Path, path: str) -> None:
     with pytest.raises(InvalidInputError):

@@ -16,6 +16,7 @@ from artfs.api.init import init
 from artfs.api.public import Api
 from artfs.api.run import Run
 from artfs.api.stores import shared_store
+from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError, SourceError, TypeMismatchError
 from artfs.names import parse_run_id
 from tests.support.checked import assert_clean
@@ -161,6 +162,23 @@ def test_use_artifact_takes_a_logged_artifact(run: Run) -> None:
     other = init()
     assert other.use_artifact(logged) is logged
     assert [used.name for used in other.used_artifacts()] == ["animals:v0"]
+
+
+def test_use_artifact_of_another_type_is_refused_and_a_draft_not_logged(run: Run) -> None:
+    logged, unlogged = run.log_artifact(draft()), draft(name="other")
+    for used in ("animals", logged, unlogged):
+        with pytest.raises(TypeMismatchError):
+            run.use_artifact(used, type="model")
+    assert unlogged.is_draft()
+    assert (run.used_artifacts(), Api().artifact_exists("other")) == ([], False)
+
+
+def test_use_artifact_of_one_that_was_renamed_uses_it_and_not_what_took_its_name(run: Run, place: Path) -> None:
+    logged = run.log_artifact(draft(text="old"))
+    shared_store(place).catalog.rename("animals", "beasts", current_actor())
+    run.log_artifact(draft(text="new"))
+    run.use_artifact(logged)
+    assert [used.name for used in run.used_artifacts()] == ["beasts:v0"]
 
 
 def test_use_artifact_of_a_draft_logs_it(run: Run) -> None:
