@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
@@ -102,7 +103,10 @@ class Artifact(Described):
         return artifact
 
     def become(self, store: Store, version: Version) -> None:
-        """Turn a draft into a version that is in the store."""
+        """Turn a draft into a version that is in the store, which stays readable as long as this object is there."""
+        if self._version is None or self._version.serial != version.serial:
+            store.hold(version)
+            weakref.finalize(self, store.release, version.serial).atexit = False
         with store.catalog.view() as view:
             artifact, self._aliases = view.artifact(version.artifact), view.aliases_of(version)
         if artifact is not None:

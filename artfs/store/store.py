@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -64,6 +66,7 @@ class Store:
         self._reader: Reader | None = None
         self._counts: ReaderCounts | None = None
         self._held: set[int] = set()
+        self._counting = Lock()
 
     @property
     def path(self) -> Path:
@@ -113,28 +116,38 @@ class Store:
         """
         with self.catalog.view() as view:
             version = view.resolve(ref)
-        if self._hold(version):
-            with self.catalog.view() as view:  # once more: gc may not have seen that it is held
-                return view.resolve(ref)
+        if version.serial not in self._held:
+            self._held.add(version.serial)
+            self.hold(version)
         return version
 
-    def _hold(self, version: Version) -> bool:
-        """Keep gc from a version that may be deleted while this store is open; whether that is new.
+    def hold(self, version: Version) -> None:
+        """Keep gc from what a version holds, should it be deleted, until `release` or the end of this store's use.
 
-        Where the store cannot be written it can be read all the same.
+        Where the store cannot be written, it can be read all the same.
+
+        Raises:
+            NotFoundError: gc has taken it.
         """
-        if version.serial in self._held:
-            return False
-        try:
+        with suppress(OSError), self._counting:
             if self._reader is None:
                 self._reader = Reader(self.layout.readers)
                 self._counts = ReaderCounts(self._reader.directory)
             if self._counts is not None:
                 self._counts.opened(version.serial)
-        except OSError:
-            return False
-        self._held.add(version.serial)
-        return True
+        with self.catalog.view() as view:  # counted first, then looked at: gc does it the other way round
+            now = view.version(version.artifact, version.index, deleted=True)
+            ref = view.ref(version)
+        if now is None or now.removed:
+            self.release(version.serial)
+            raise NotFoundError(f"{ref} was deleted, and gc has removed its contents")
+
+    def release(self, serial: int) -> None:
+        """Take back one `hold` of a version; harmless when the store is closed, or in a forked child."""
+        if self.usable:
+            with suppress(OSError), self._counting:
+                if self._counts is not None:
+                    self._counts.closed(serial)
 
     def entry(self, version: Version, path: EntryPath) -> Entry:
         """The entry at a path of a version; `()` gives the version's own directory.

@@ -4,6 +4,7 @@
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
     faults    every call of a put, commit, rebuild or draft goes wrong in turn: a kill, a torn or short write, an error
+    gc        16 readers and 4 committers beside gc
     damage    bits of packs, journal and index flipped at random, a thousand a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -29,6 +30,7 @@ from tests.support.checked import assert_clean
 from tests.support.damage import flip_at_random, make_store
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
+from tests.support.gc_crowd import run_crowd
 from tests.support.stagedstore import StagedStore
 from tests.support.twinmachine import machine_on
 
@@ -82,7 +84,13 @@ def _damage(number: int) -> None:
     print("  " + ", ".join(f"{count} x {what}" for what, count in sorted(counted.items())), flush=True)
 
 
-_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "damage": _damage}
+def _gc(number: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        done = run_crowd(Path(top), number, readers=16, committers=4, rounds=100)
+    print("  " + ", ".join(f"{count:,} {what}" for what, count in sorted(done.items())), flush=True)
+
+
+_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "gc": _gc, "damage": _damage}
 
 
 def _round(name: str, number: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from artfs.catalog import Version
-from artfs.errors import ArtfsError, InvalidInputError, StorageError
+from artfs.errors import ArtfsError, InvalidInputError, NotFoundError, StorageError
 from artfs.names import VersionRef, parse_artifact_name, parse_ref, version_index
 from artfs.store import Store
 from artfs.vfs.draft.home import DraftPlace, DraftsHome
@@ -129,7 +129,17 @@ def open_draft(home: DraftsHome, store: Store, request: StageRequest, owner: tup
     """
     version, base = _base(store, request)
     name = request.as_name or request.artifact
-    return home.create(name, request.artifact, version, base, b"", owner), base
+    place = home.create(name, request.artifact, version, base, b"", owner)
+    if version is not None and _is_removed(store, version):  # before the draft was there for gc to see
+        home.remove(place)
+        raise NotFoundError(f"{base} was deleted meanwhile, and gc has removed its contents: name another version")
+    return place, base
+
+
+def _is_removed(store: Store, version: Version) -> bool:
+    with store.catalog.view() as view:
+        now = view.version(version.artifact, version.index, deleted=True)
+    return now is None or now.removed
 
 
 def _base(store: Store, request: StageRequest) -> tuple[Version | None, str]:

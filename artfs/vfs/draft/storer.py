@@ -254,12 +254,18 @@ class DraftStorer:
         self, draft: Path, frozen: FrozenDraft, ino: int, row: InodeRow, writer: FileWriter
     ) -> tuple[bytes, bytes]:
         growth = self._growing.pop((draft, ino), None)
-        if growth is None or growth.counter != row.counter or growth.end > row.size:
+        stale = growth is None or growth.counter != row.counter or growth.end > row.size
+        if growth is None or stale or self._missing([piece.digest for piece in growth.pieces]):
             if row.content.limit and not row.content.is_reference:
                 return writer.changed(frozen, ino, row)
             growth = Growth(row.counter)
         writer.grow(growth, row.size, lambda at, size: frozen.read(ino, at, size), final=True)
         return writer.content(growth)
+
+    def _missing(self, chunks: Sequence[bytes]) -> bool:
+        """Whether the store has not all of these, or not for long."""
+        with self._store.catalog.view() as view:
+            return bool(view.missing(chunks))
 
     @property
     def _nodes(self) -> NodeWriter:
@@ -274,6 +280,9 @@ class DraftStorer:
                 nodes = NodeWriter(layout, catalog, session, chunks)
                 files = FileWriter(chunks, nodes, self._store.pages, self._chunker)
                 self._writers = _Writers(stack.pop_all(), chunks, nodes, files)
+                for growth in self._growing.values():  # gc may have been there when no session kept it away
+                    if self._missing(growth.untold()):
+                        growth.cut_back()
         return self._writers
 
     @contextmanager

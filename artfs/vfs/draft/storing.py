@@ -53,6 +53,27 @@ class Growth:
         """
         return self.end - self.told >= max(_NEWS, self.told // 4)
 
+    def cut_back(self) -> None:
+        """Forget what the draft does not know of: it is stored again."""
+        at = 0
+        for kept, piece in enumerate(self.pieces):
+            if at >= self.told:
+                del self.pieces[kept:]
+                break
+            at += piece.length
+        self.end = self.told
+
+    def untold(self) -> list[bytes]:
+        """The chunks that no row of the draft tells of."""
+        at = self.end
+        found: list[bytes] = []
+        for piece in reversed(self.pieces):
+            if at <= self.told:
+                break
+            at -= piece.length
+            found.append(piece.digest)
+        return found
+
 
 class FileWriter:
     """Stores the bytes of files.
