@@ -127,6 +127,8 @@ class Location(msgspec.Struct, frozen=True, gc=False):
         Raises:
             ValueError: The length is not one that `encode` gives.
         """
+        if len(data) < _LOCATION.size:
+            raise ValueError(f"a location of {len(data)} bytes")
         pack, offset, stored_len, plain_len, codec = _LOCATION.unpack(data[: _LOCATION.size])
         table = bytes(data[_LOCATION.size :])
         if table and (len(table) != table_size(plain_len) or codec != Codec.RAW):

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import errno
 import os
-import posixpath
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from artfs.errors import (
 from artfs.format.node import Entry, Kind
 from artfs.names import quoted
 from artfs.store.compare import same_contents
+from artfs.store.links import leads_outside
 from artfs.store.progress import Progress, Quiet
 from artfs.store.store import Store
 
@@ -124,10 +124,12 @@ class _Extraction:
         self._allow_missing = allow_missing
         self._select = select
         self._progress = progress
+        self._root: Entry | None = None
         self.done = Extracted()
 
     def count(self, top: Entry) -> None:
         """Tell the progress what is to come, and refuse escaping links before anything is written."""
+        self._root = top
         files = size = 0
         for path, entry in self._store.walk(top):
             if self._select(path, entry):
@@ -143,12 +145,21 @@ class _Extraction:
     def _check_link(self, path: bytes, entry: Entry) -> None:
         if entry.kind != Kind.SYMLINK or self._allow:
             return
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), entry.extra))
-        if entry.extra.startswith(b"/") or target == b".." or target.startswith(b"../"):
+        if leads_outside(path.split(b"/"), entry.extra, self._find):
             raise UnsafeTargetError(
                 f"symlink {quoted(path)} leads outside to {quoted(entry.extra)}: "
                 "nothing was written; allow it with --allow-escaping-links"
             )
+
+    def _find(self, path: Sequence[bytes]) -> Entry | None:
+        """The entry at a path below what is written out."""
+        entry = self._root
+        for name in path:
+            if entry is None or entry.kind != Kind.DIRECTORY:
+                return None
+            found = self._store.pages.find(entry.node, name)
+            entry = None if found is None else found[0]
+        return entry
 
     def directory(self, top: int, root: Entry) -> None:
         """Write the contents of a directory into an open one, depth first, without recursion."""
