@@ -73,7 +73,7 @@ def _run_all(mounted: MountedStore, section: str) -> None:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert (ran.returncode, ran.stderr) == (0, ""), command

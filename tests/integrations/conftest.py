@@ -36,7 +36,7 @@ def script(tmp_path: Path) -> Callable[..., list[str]]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         assert ended.returncode == 0, ended.stderr
