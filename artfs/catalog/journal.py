@@ -207,7 +207,8 @@ class Journal:
                 return position, True
             if record.seq != position.seq + 1 or record.previous != position.head:
                 broken = "J4" if record.seq == position.seq + 1 else "J3"
-                raise self._damage(broken, "journal record does not follow the one before", position, base + at)
+                what = f"journal record {record.seq} does not follow the one before"
+                raise self._damage(broken, what, position, base + at)
             at += record.size
             position = Position(position.segment, base + at, record.seq, record.hash)
             yield record, position

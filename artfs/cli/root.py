@@ -19,7 +19,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Change": ("alias", "tag", "edit", "rename", "link", "rm", "undelete", "gc"),
     "Mount": ("mount", "umount", "warm"),
     "Make versions in place": ("stage", "status", "commit", "discard"),
-    "Runs": ("run", "runs", "lineage"),
+    "Runs": ("run", "runs", "lineage", "history"),
     "About the store and artfs": ("info", "du", "fsck", "doctor", "help", "completion"),
 }
 """The commands, as `artfs --help` groups them."""
