@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.api.location import default_store
+from artfs.api.location import announced_run, default_store
 
 if TYPE_CHECKING:
     from artfs.store import Store
@@ -39,3 +39,11 @@ class Settings:
         from artfs.store import open_store
 
         return open_store(self.store_path, create=create)
+
+    def run_in(self, store: Store) -> str | None:
+        """The run that this command is part of, if it is one of that store."""
+        if announced_run() is None:
+            return None
+        from artfs.api.capture import current_run
+
+        return current_run(store)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artfs.catalog import EdgeKind
+from artfs.catalog import Edge, EdgeKind
 from artfs.store import open_store
 
-__all__ = ["edges", "numbered", "only_run", "opened", "states"]
+__all__ = ["edges", "learnt", "numbered", "only_run", "opened", "states"]
 
 
 def numbered(directory: Path, count: int, content: str = "") -> Path:
@@ -20,27 +20,28 @@ def numbered(directory: Path, count: int, content: str = "") -> Path:
 
 def edges(store: Path, kind: EdgeKind = EdgeKind.USED) -> dict[str, set[str]]:
     """By run's name: which versions it used or logged, as `name:vN`."""
-    with open_store(store) as opened, opened.catalog.view() as view:
-        found: dict[str, set[str]] = {}
-        for run in view.runs():
-            found[run.fields.name] = set()
-            for edge in view.edges_of_run(run.id, kind):
-                version = view.version(edge.artifact, edge.index)
-                assert version is not None
-                found[run.fields.name].add(str(view.ref(version)))
-        return found
+    return {run: set(found) for run, found in _edges(store, kind).items()}
 
 
 def opened(store: Path) -> dict[str, dict[str, int]]:
     """By run's name, and by version: how many entries it opened."""
+    return {run: {ref: edge.entries for ref, edge in found.items()} for run, found in _edges(store).items()}
+
+
+def learnt(store: Path) -> dict[str, dict[str, str]]:
+    """By run's name, and by version that it used: how that was learnt."""
+    return {run: {ref: edge.how for ref, edge in found.items()} for run, found in _edges(store).items()}
+
+
+def _edges(store: Path, kind: EdgeKind = EdgeKind.USED) -> dict[str, dict[str, Edge]]:
     with open_store(store) as opened_store, opened_store.catalog.view() as view:
-        found: dict[str, dict[str, int]] = {}
+        found: dict[str, dict[str, Edge]] = {}
         for run in view.runs():
             found[run.fields.name] = {}
-            for edge in view.edges_of_run(run.id, EdgeKind.USED):
+            for edge in view.edges_of_run(run.id, kind):
                 version = view.version(edge.artifact, edge.index)
                 assert version is not None
-                found[run.fields.name][str(view.ref(version))] = edge.entries
+                found[run.fields.name][str(view.ref(version))] = edge
         return found
 
 

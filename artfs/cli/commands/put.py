@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,10 @@ def command(
 
     One directory gives its contents; several paths go in under their names. Prints the version as NAME:vN.
     """
-    from artfs.catalog import NewVersion, encode_metadata
+    from artfs.catalog import NewVersion, current_actor, encode_metadata
 
-    version = NewVersion(
+    version = partial(
+        NewVersion,
         name=name,
         type=type_,
         aliases=aliases,
@@ -70,7 +72,9 @@ def command(
         settings.open_store(create=True) as store,
         progress_bar("storing") as progress,
     ):
-        logged = store.put(paths, version, if_changed=if_changed, progress=progress)
+        run = settings.run_in(store)
+        new = version(logged_by=run)
+        logged = store.put(paths, new, who=current_actor(run), if_changed=if_changed, progress=progress)
         with store.catalog.view() as view:
             document = version_document(view, logged.version)
     if as_json:

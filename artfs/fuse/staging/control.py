@@ -64,15 +64,22 @@ class ControlFiles:
         commits: Their commits.
         status: The text of `status`.
         owner: User and group that those of the mount belong to; a draft's belong to whom the draft does.
+        run_of: Tells the run of a thread.
     """
 
     def __init__(
-        self, drafts: Drafts, commits: Commits, status: Callable[[OpenDraft], str], owner: tuple[int, int]
+        self,
+        drafts: Drafts,
+        commits: Commits,
+        status: Callable[[OpenDraft], str],
+        owner: tuple[int, int],
+        run_of: Callable[[int], str | None],
     ) -> None:
         self._drafts = drafts
         self._commits = commits
         self._status = status
         self._owner = owner
+        self._run_of = run_of
         self._openings = 0
         self._askers: dict[int, Asker] = {}
         self._texts: dict[int, bytes] = {}
@@ -178,7 +185,7 @@ class ControlFiles:
             if not self._commits.is_busy(opened):
                 self._commits.refused(opened, error)
             raise
-        return self._commits.ask(opened, asked_by(request, asker.uid, asker.pid))
+        return self._commits.ask(opened, asked_by(request, asker.uid, asker.pid, self._run_of(asker.pid)))
 
     def _ask_mount(self, name: bytes, text: bytes, owner: tuple[int, int]) -> None:
         token = ""

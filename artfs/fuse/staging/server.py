@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import select
 import time
@@ -26,7 +27,10 @@ from artfs.fuse.staging.openfiles import OpenFiles
 from artfs.fuse.staging.status import status_text
 from artfs.fuse.staging.translation import StagingTranslation
 from artfs.fuse.states import BUSY, FINISHING, READY
+from artfs.lineage import RunsHome
+from artfs.lineage.callers import Callers
 from artfs.store import open_store
+from artfs.store.layout import Layout
 from artfs.vfs.draft.home import DraftsHome
 
 __all__ = ["Mount", "run_server"]
@@ -35,6 +39,8 @@ _TASKS: Final = 8
 _REQUESTS_BETWEEN: Final = 32
 _SOON_NS: Final = 50_000
 _VAIN: Final = 16
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,9 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
         try:
             commits = Commits(time.monotonic)
             house = Housekeeping(drafts, commits, channel)
-            control = ControlFiles(drafts, commits, lambda draft: status_text(draft, opened), owner)
+            control = ControlFiles(
+                drafts, commits, lambda draft: status_text(draft, opened), owner, _run_of(opened.layout)
+            )
             mount.handlers.serve(StagingTranslation(drafts, commits, control, owner), drafts.ballast)
             mount.begin()
             mount.state[READY] = 1
@@ -95,6 +103,15 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
         finally:
             drafts.close()
     return 0
+
+
+def _run_of(layout: Layout) -> Callable[[int], str | None]:
+    """What tells the run of a thread: of none, where the store lets nothing be noted."""
+    try:
+        return Callers(RunsHome(layout.runs)).run_of
+    except OSError as error:
+        _log.warning("commits are of no run: %s", error)
+        return lambda _thread: None
 
 
 class _Loop:

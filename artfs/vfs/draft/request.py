@@ -74,16 +74,18 @@ class CommitRequest(_Asked, frozen=True, forbid_unknown_fields=True, omit_defaul
         user: Who asks, as the server found out; empty: this process.
         host: On which machine.
         pid: Which process.
+        run: Of which run that is, as the server found out; empty: of none.
     """
 
     user: str = ""
     host: str = ""
     pid: int = 0
+    run: str = ""
 
     @property
     def who(self) -> Actor:
         """Who asks, for the journal."""
-        return Actor(self.user, self.host, self.pid) if self.user else current_actor()
+        return Actor(self.user, self.host, self.pid, self.run or None) if self.user else current_actor()
 
 
 class Meta(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,16 +152,17 @@ def parse_request(text: bytes) -> CommitRequest:
     return CommitRequest(**asdict(asked))
 
 
-def asked_by(request: CommitRequest, uid: int, pid: int) -> CommitRequest:
+def asked_by(request: CommitRequest, uid: int, pid: int, run: str | None = None) -> CommitRequest:
     """Say who asks.
 
     Args:
         request: What is asked for.
         uid: Whose process asks.
         pid: Which process.
+        run: Of which run it is.
     """
     who = actor_of(uid, pid)
-    return replace(request, user=who.user, host=who.host, pid=who.pid)
+    return replace(request, user=who.user, host=who.host, pid=who.pid, run=run or "")
 
 
 def parse_meta(text: bytes) -> Meta:
@@ -199,6 +202,8 @@ def new_version(artifact: str, meta: Meta, request: CommitRequest) -> NewVersion
         metadata=encode_metadata({**meta.metadata, **request.metadata}),
         tags=tuple(dict.fromkeys((*meta.tags, *request.tags))),
         ttl_ns=request.ttl_ns,
+        logged_by=request.run or None,
+        how="commit" if request.run else "api",
     )
 
 

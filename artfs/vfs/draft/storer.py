@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from artfs.catalog import EdgeKind, Use, Version
 from artfs.chunks.chunker import Chunker
 from artfs.errors import ArtfsError, StorageError
 from artfs.format.operations import Tree
@@ -199,6 +201,8 @@ class DraftStorer:
             row = frozen.inode(BASE)
             top = built[BASE]
             tree = Tree(top.node, top.digest, top.size, top.below, row.mode & 0o1777, row.mtime_ns)
+            if request.run:
+                self._note_base(frozen.origin.base, request)
             logged = self._store.catalog.create_version(version, tree, request.who, if_changed=request.if_changed)
             with self._store.catalog.view() as view:
                 ref = str(view.ref(logged.version))
@@ -208,6 +212,15 @@ class DraftStorer:
                 frozen.origin.artifact, frozen.origin.lower, base.serial, ref, base.tree.root, base.tree.digest
             )
             return Outcome(ref, logged.created, origin)
+
+    def _note_base(self, base: int, request: CommitRequest) -> None:
+        """Note that a run used the version that its draft shows; one that it has made itself is no input."""
+        with self._store.catalog.view() as view:
+            version = view.by_serial(base)
+            own = isinstance(version, Version) and view.edge(request.run, EdgeKind.LOGGED, version) is not None
+        if isinstance(version, Version) and not own:
+            use = Use(version.artifact, version.index, time.time_ns(), how="commit")
+            self._store.catalog.use_versions(request.run, [use], request.who)
 
     def _store_files(
         self,
