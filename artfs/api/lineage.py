@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from artfs.catalog import EdgeKind, Version
 from artfs.catalog import Run as Row
+from artfs.lineage.crashes import note_crashes
 from artfs.lineage.graph import Direction, start_of, walk
 from artfs.store.store import Store
 
@@ -26,6 +27,7 @@ def logged_by(store: Store, version: Version) -> Run | None:
 
 def used_by(store: Store, version: Version) -> list[Run]:
     """The runs that used a version, in the order of time."""
+    note_crashes(store)
     return _runs(store, version, EdgeKind.USED)
 
 
@@ -63,6 +65,7 @@ def _run(store: Store, row: Row) -> Run:
 
 
 def _reached(store: Store, version: Version, direction: Direction, depth: int | None) -> list[Version]:
+    note_crashes(store)
     start = start_of(version)
     with store.catalog.view() as view:
         nodes = [step.node for step in walk(view, start, [direction], depth) if step.new and step.edge is not None]

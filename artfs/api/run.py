@@ -22,6 +22,7 @@ from artfs.catalog import Actor, EdgeKind, current_actor, state_now
 from artfs.catalog import Run as Row
 from artfs.errors import ArtfsError, InvalidInputError, TypeMismatchError
 from artfs.format.runs import MAX_EXIT_CODE, Outcome, RunFields
+from artfs.lineage.crashes import note_crashes
 from artfs.names import DEFAULT_TYPE, parse_ref
 from artfs.store.store import Store
 
@@ -280,6 +281,7 @@ class Run:
 
     def used_artifacts(self) -> list[Artifact]:
         """The versions that it used, in the order of time; deleted ones left out."""
+        note_crashes(self._store)
         return self._artifacts(EdgeKind.USED)
 
     def update(self) -> None:

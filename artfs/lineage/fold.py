@@ -43,7 +43,7 @@ def fold(store: Store, run: str, who: Actor) -> None:
 
 
 def settle(store: Store) -> None:
-    """End runs whose process has died, and fold what has ended. Without runs it costs one listing.
+    """End runs whose process has died, and fold what runs have opened up to now. Without runs it costs one listing.
 
     Raises:
         StorageError: A run's directory cannot be read, or the store not be written.
@@ -53,10 +53,10 @@ def settle(store: Store) -> None:
             continue
         with store.catalog.view() as view:
             row = view.run(home.id)
-        if row is None or state_now(row) == "running":
+        if row is None:
             continue
         who = current_actor(home.id)
-        if row.state == "running":
+        if row.state == "running" and state_now(row) == "crashed":
             store.catalog.end_crashed([home.id], who)
         fold(store, home.id, who)
 

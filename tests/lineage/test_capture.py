@@ -61,7 +61,7 @@ def _run(store: MountedStore, *line: object) -> None:
     ids=["exec", "pipeline", "forks", "thread", "child", "bare-child", "env-i", "env-u", "session"],
 )
 def test_what_any_process_of_a_run_opens_is_an_input_of_it(mounted: MountedStore, line: list[str]) -> None:
-    """S38: Whatever process of a run opens a file of a version in a mount, the version is an input of the run."""
+    """S45: Whatever process of a run opens a file of a version in a mount, the version is an input of the run."""
     file = mounted.mountpoint / "animals" / "v0" / "7"
     file.read_bytes()  # in the page cache by now
     _run(mounted, *(word.replace("{file}", str(file)) for word in line))
@@ -78,7 +78,7 @@ def test_loader_workers_are_of_the_run(mounted: MountedStore, tmp_path: Path, me
 
 
 def test_outside_of_runs_nothing_is_noted(mounted: MountedStore) -> None:
-    """S42: Outside of runs nothing is noted."""
+    """S49: Outside of runs nothing is noted."""
     _run(mounted, "true")
     (mounted.mountpoint / "animals" / "v0" / "1").read_bytes()
     assert edges(mounted.store) == {"step": set()}
@@ -100,7 +100,7 @@ open(sys.argv[1] + "/animals/v0/2").read()
 
 
 def test_a_run_within_a_run_has_what_its_own_processes_open(mounted: MountedStore) -> None:
-    """S39: then it, what it forks and what it starts belong to the new run."""
+    """S46: then it, what it forks and what it starts belong to the new run."""
     for name in ("plants", "rocks", "stars"):
         mounted.put(mounted.top / "animals", name=name)
     _run(mounted, sys.executable, "-c", NESTED, mounted.mountpoint, mounted.store)
@@ -125,7 +125,7 @@ for number in range(50, 90):
 
 
 def test_a_killed_worker_loses_nothing_that_was_opened(mounted: MountedStore) -> None:
-    """S40: a worker that is killed, make no difference: an open is noted first."""
+    """S47: a worker that is killed, make no difference: an open is noted first."""
     version = mounted.mountpoint / "animals" / "v0"
     for number in range(100):
         (version / str(number)).read_bytes()
@@ -149,13 +149,13 @@ def _moves(store: MountedStore, *options: str) -> bytes:
 
 
 def test_an_alias_is_one_version_for_the_whole_run(mounted: MountedStore) -> None:
-    """S41: In a run an alias is the version that it was when a process of the run first asked, to the end."""
+    """S48: In a run an alias is the version that it was when a process of the run first asked, to the end."""
     assert _moves(mounted) == b"0000v0\n"
     assert edges(mounted.store) == {"step": {"animals:v0"}}
     assert os.readlink(mounted.mountpoint / "animals" / "latest") == "v4"
 
 
 def test_a_run_that_pins_nothing_follows_aliases(mounted: MountedStore) -> None:
-    """S41: with `--no-pin` it is followed."""
+    """S48: with `--no-pin` it is followed."""
     assert _moves(mounted, "--no-pin") == b"0changedchangedchangedv4\n"
     assert edges(mounted.store) == {"step": {f"animals:v{number}" for number in range(4)}}

@@ -73,7 +73,7 @@ def _raw(store: MountedStore, source: Path) -> None:
 
 
 def test_a_pipeline_of_four_steps_yields_its_graph_twice(staged: MountedStore) -> None:
-    """S43: the version that the draft shows is an input, unless the run has made it itself."""
+    """S50: the version that the draft shows is an input, unless the run has made it itself."""
     for number in (0, 1):
         _raw(staged, numbered(staged.top / str(number), 5, f"{number}: "))
         for name in STEPS:
@@ -109,7 +109,7 @@ for path in sys.argv[3:]:
 
 
 def test_sixteen_runs_at_once_lose_no_edge_and_take_none_from_another(staged: MountedStore) -> None:
-    """S44: Runs at the same time, on one mount or several, take nothing from one another."""
+    """S51: Runs at the same time, on one mount or several, take nothing from one another."""
     for number in range(4):
         source = numbered(staged.top / f"data-{number}", 40, str(number))
         for _version in range(2):
