@@ -364,7 +364,7 @@ class Draft:
             size, final = found[-1].end, False
             self._backlog.put_back(due, size)
         runs = [(extent.start, Extent(extent.end, extent.data, extent.base)) for extent in found]
-        return Job(due.ino, row.counter, size, runs, final, start)
+        return Job(due.ino, row.counter, size, runs, final, start, row.content.limit)
 
     def stored(self, results: Iterable[Stored]) -> None:
         """Take over what was stored, of files whose bytes did not change since they were read."""

@@ -24,6 +24,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
         extents: Where: by start, what the row says; what they leave out after `start` is zero.
         final: These are all. Otherwise the file grows, and a later job has more.
         start: How many of the first bytes are in the store, or in an earlier job, and not in `extents`.
+        held: How many of the first bytes are the store's, by the row.
     """
 
     ino: int
@@ -32,6 +33,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True):
     extents: list[tuple[int, Extent]]
     final: bool
     start: int = 0
+    held: int = 0
 
 
 class Stored(msgspec.Struct, array_like=True, frozen=True):

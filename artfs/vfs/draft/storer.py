@@ -35,6 +35,7 @@ _PORTION: Final = 500
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 128
 _KNOWN: Final = 100_000
+_GROWING: Final = 64
 
 
 class SnapshotTaken:
@@ -133,15 +134,22 @@ class DraftStorer:
     def _store_large(self, draft: Path, job: Job, files: FileWriter) -> None:
         key = draft, job.ino
         growth = self._growing.get(key)
-        if growth is None or growth.counter != job.counter or not job.start <= growth.end <= job.size:
+        usable = growth is not None and growth.counter == job.counter and growth.told <= job.held
+        if growth is None or not usable or not job.start <= growth.end <= job.size:
             self._growing.pop(key, None)
             if job.start:  # an earlier process began with it, and the commit will go on from there
                 return
-            growth = self._growing[key] = Growth(job.counter)
+            growth = self._begin(key, job.counter)
         files.grow(growth, job.size, lambda at, size: _read_job(draft, job, at, size), final=job.final)
         if job.final:
             del self._growing[key]
             self._note(draft, Stored(job.ino, job.counter, *files.content(growth), job.size))
+
+    def _begin(self, key: tuple[Path, int], counter: int) -> Growth:
+        if len(self._growing) >= _GROWING:  # some may have been removed, of which nobody tells
+            self._growing.pop(next(iter(self._growing)))
+        growth = self._growing[key] = Growth(counter)
+        return growth
 
     def _note(self, draft: Path, result: Stored) -> None:
         self._results.append((draft, result))
@@ -211,6 +219,8 @@ class DraftStorer:
             origin = Origin(
                 frozen.origin.artifact, frozen.origin.lower, base.serial, ref, base.tree.root, base.tree.digest
             )
+            if not self._results:
+                self.taken_over()
             return Outcome(ref, logged.created, origin)
 
     def _note_base(self, base: int, request: CommitRequest) -> None:

@@ -37,7 +37,7 @@ class Growth:
         counter: Of its row; with another one it is another file.
         end: How far it is cut and stored.
         pieces: Its chunks so far.
-        told: Of how many bytes the draft knows that they are stored.
+        told: Of how many bytes the draft was told that they are stored: its row holds them, if it could take them over.
     """
 
     counter: int

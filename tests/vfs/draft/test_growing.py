@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -77,6 +80,14 @@ class Growing:
         results = [result for _place, result in self.storer.flush()]
         self.taken_over += sum(result.size < len(self.expected) for result in results)
         self.draft.stored(results)
+        self.storer.taken_over()
+
+    def collect_garbage(self) -> int:
+        """Bytes that were freed, by a process of its own: LMDB opens the rows once in a process."""
+        self.draft.checkpoint()
+        line = [sys.executable, "-m", "artfs.cli", "--store", str(self.store.path), "gc", "--json"]
+        ended = subprocess.run(line, check=True, capture_output=True, timeout=60)
+        return int(json.loads(ended.stdout)["freed"])
 
     def close_and_open_again(self) -> None:
         self.draft.closed(self.ino, writing=True)
@@ -96,7 +107,7 @@ class Growing:
         """The version has what the file has, cut as if it were stored anew."""
         self.draft.closed(self.ino, writing=True)
         commit(self.draft, self.storer)
-        source = self.place.with_name("as-put")
+        source = self.store.path.with_name("as-put")
         source.mkdir(exist_ok=True)
         (source / "f").write_bytes(self.expected)
         put = self.store.put([source], NewVersion(name="put")).version
@@ -115,8 +126,8 @@ class Growing:
 
 
 @pytest.fixture
-def file(tmp_path: Path, store: Store) -> Iterator[Growing]:
-    opened = Growing(tmp_path / "draft", store)
+def file(store: Store) -> Iterator[Growing]:
+    opened = Growing(store.layout.drafts / "1.base", store)
     yield opened
     opened.close()
 
@@ -169,6 +180,47 @@ def test_a_storer_that_was_killed_leaves_the_rest_to_the_commit(file: Growing) -
     file.check()
     file.commit()
     file.check()
+
+
+def test_what_the_rows_could_not_take_over_is_stored_again(file: Growing) -> None:
+    """Nothing holds it: gc may have removed it by then."""
+    for _ in range(24):
+        file.append(MEGABYTE)
+    file.storer.store(file.place, file.draft.jobs())
+    lost = file.storer.flush()
+    assert lost
+    file.storer.taken_over()  # the disk was full, say
+    for _ in range(12):
+        file.append(MEGABYTE)
+    jobs = file.draft.jobs()
+    file.storer.store(file.place, jobs)
+    before = file.storer.unflushed
+    assert before == 0 or before > 24 * MEGABYTE  # not at all, or from the beginning on
+    file.commit()
+    file.check()
+
+
+@pytest.mark.parametrize("held", [True, False], ids=["rows-hold-it", "nothing-holds-it"])
+def test_what_gc_leaves_of_a_file_that_grows_is_all_that_its_version_needs(file: Growing, *, held: bool) -> None:
+    for _ in range(24):
+        file.append(MEGABYTE)
+    file.storer.store(file.place, file.draft.jobs())
+    results = [result for _place, result in file.storer.flush()]
+    assert results
+    if held:
+        file.draft.stored(results)
+    file.storer.taken_over()
+    freed = file.collect_garbage()
+    assert (freed == 0) == held
+    for _ in range(12):
+        file.append(MEGABYTE)
+    file.store_in_the_background()
+    assert file.collect_garbage() < MEGABYTE
+    file.check()
+    file.commit()
+    version = file.store.version(parse_ref("base"))
+    entry = file.store.entry(version, parse_entry_path("f"))
+    assert b"".join(bytes(piece) for piece in file.store.content.stream(entry)) == file.expected
 
 
 def test_what_is_synced_after_its_beginning_was_given_up_is_synced(file: Growing) -> None:
