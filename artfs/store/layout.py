@@ -15,6 +15,7 @@ from typing import Any
 
 from artfs.chunks.chunker import ChunkParams
 from artfs.errors import IntegrityError, StorageError, StoreError, StoreFormatError, StoreNotFoundError
+from artfs.store.reserve import RESERVE, hold_back
 
 __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_layout"]
 
@@ -124,12 +125,13 @@ def _locked(directory: Path) -> Iterator[int]:
 
 
 def _make(root: Path, make_index: Callable[[Layout], None]) -> None:
-    foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found", _DRAFT})
+    foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found", _DRAFT, RESERVE})
     if foreign:
         raise StoreError(
             f"{root} is not an artfs store and holds other files ({foreign[0]!r}): choose a new or empty directory"
         )
     os.chmod(root, 0o700)
+    hold_back(root)
     for name in _DIRECTORIES:
         (root / name).mkdir(exist_ok=True, mode=0o700)
     shutil.rmtree(root / "index")  # of a making that was interrupted: no store ever used it

@@ -35,7 +35,11 @@ class WriterSession:
             _sweep(tmp)
             self._lock_path, self._lock = _lock(tmp)
             self.directory = self._lock_path.with_suffix("")
-            self.directory.mkdir(mode=0o700)
+            try:
+                self.directory.mkdir(mode=0o700)
+            except BaseException:
+                self.close()
+                raise
         except OSError as error:
             raise StorageError.of(error, f"starting to write in {tmp}") from error
 
@@ -60,7 +64,8 @@ def _lock(tmp: Path) -> tuple[Path, int]:
         path = tmp / f"{secrets.token_hex(8)}.lock"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        os.write(descriptor, b"%d\n" % os.getpid())
+        with suppress(OSError):  # a full disk: then nobody knows which process it is
+            os.write(descriptor, b"%d\n" % os.getpid())
         if _same_file(path, descriptor):
             return path, descriptor
         os.close(descriptor)  # a sweeper saw the file before it was locked

@@ -42,6 +42,7 @@ def command(
     If `latest` is deleted it falls back to the newest version left. The space comes back at the next gc.
     """
     from artfs.catalog import current_actor
+    from artfs.store.reserve import give_way
 
     if whole and keep_last is not None:
         raise click.UsageError("--all and --keep-last contradict each other")
@@ -51,7 +52,7 @@ def command(
     if keep_last is not None:
         _keep_last(settings, ref.name, keep_last, delete_aliases, as_json)
         return
-    with settings.open_store() as store:
+    with settings.open_store() as store, give_way(store.path):
         if whole:
             removed = store.catalog.delete_artifact(ref.name, current_actor(), delete_aliases=delete_aliases).name
         else:
@@ -65,8 +66,9 @@ def command(
 
 def _keep_last(settings: Settings, name: ArtifactName, count: int, delete_aliases: bool, as_json: bool) -> None:
     from artfs.catalog import current_actor
+    from artfs.store.reserve import give_way
 
-    with settings.open_store() as store:
+    with settings.open_store() as store, give_way(store.path):
         gone = store.catalog.keep_last(name, count, current_actor(), delete_aliases=delete_aliases)
     removed = [f"{name}:{version.name}" for version in gone]
     if as_json:

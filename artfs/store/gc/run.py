@@ -20,6 +20,7 @@ from artfs.store.gc.sweep import Swept, remove_files, sweep
 from artfs.store.gc.waiting import await_writers
 from artfs.store.layout import Layout
 from artfs.store.packlist import pack_contents, pack_paths
+from artfs.store.reserve import give_way
 from artfs.store.statcache import forget_all
 from artfs.store.store import Store
 
@@ -70,7 +71,7 @@ def collect_garbage(
         IntegrityError: The store is damaged: what is held cannot be known, or cannot be copied.
         StorageError: The system refused; nothing is lost.
     """
-    with _alone(store.layout):
+    with _alone(store.layout), give_way(store.path):
         known = _known_packs(store)
         versions = _let_go(store, who, dry_run=dry_run)
         without = frozenset((one.artifact, one.index) for one in versions) if dry_run else frozenset()
