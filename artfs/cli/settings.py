@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from artfs.api.location import announced_run, default_store
 
 if TYPE_CHECKING:
+    from artfs.catalog import Version
+    from artfs.names import VersionRef
     from artfs.store import Store
 
 __all__ = ["Settings"]
@@ -47,3 +49,18 @@ class Settings:
         from artfs.api.capture import current_run
 
         return current_run(store)
+
+    def version_to_read(self, store: Store, ref: VersionRef) -> Version:
+        """The version that a reference names. In a run that is an input, and an alias what it was at first.
+
+        Raises:
+            NotFoundError: There is none.
+            StorageError: What the run knows of it can neither be read nor noted.
+        """
+        run = self.run_in(store)
+        if run is None:
+            return store.version(ref)
+        from artfs.api.capture import pinned
+        from artfs.catalog import current_actor
+
+        return store.catalog.use_version(run, pinned(store, run, ref), current_actor(run))

@@ -15,6 +15,7 @@ from typing import IO, Any, NoReturn
 
 from fsspec.spec import AbstractFileSystem
 
+from artfs.api.capture import current_run, pinned
 from artfs.api.entry import open_stored
 from artfs.api.stores import shared_store
 from artfs.catalog import Version
@@ -193,7 +194,8 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
         """The version, the place in it and the entry of a path, whose symlinks are followed within the version."""
         try:
             ref, parts = parse_path_ref(path)
-            version = self._live().version(ref)
+            store = self._live()
+            version = store.version(pinned(store, current_run(store), ref))
             return version, *resolve(self._live(), version, parts)
         except (NotFoundError, InvalidInputError) as error:
             raise FileNotFoundError(f"{path}: {error}") from error

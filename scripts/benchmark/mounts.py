@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from artfs import init
 from benchmark.dataset import DataSet
 from benchmark.errors import BenchError
 from benchmark.machine import mounts
@@ -60,6 +61,17 @@ def artfs(programs: Programs, command: list[str], store: Path, point: Path, work
     def serve(group: Group | None) -> Iterator[View]:
         with artfs_mounted(programs, command, store, point, workers, group):
             yield View(point / "data" / "v0", point / "data" / "latest", point / "table" / "v0" / "table.csv")
+
+    return serve
+
+
+def in_run(serving: Serving, store: Path) -> Serving:
+    """Serve to the processes of a run: what they open is noted."""
+
+    @contextlib.contextmanager
+    def serve(group: Group | None) -> Iterator[View]:
+        with serving(group) as view, init(store=store):
+            yield view
 
     return serve
 

@@ -49,6 +49,7 @@ class Reading:
     plan: Callable[[View, DataSet, int], Plan]
     comparisons: tuple[Comparison, ...]
     by_workers: bool = False
+    in_run: bool = False
 
 
 def rows(shop: Workshop) -> list[Row]:
@@ -77,6 +78,16 @@ def _readings(native: str) -> list[Reading]:
         Reading("small-cold", f"cold: {files}", "files/s", True, small, _small, compared(0.5, 2.0)),
         Reading("small-warm", f"warm: {files}, through vN", "files/s", False, small, _small, compared(None, 1.8)),
         Reading(
+            "small-warm-run",
+            f"warm: {files}, through vN, inside a run",
+            "files/s",
+            False,
+            small,
+            _small,
+            (Comparison("artfs, in a run", "artfs", at_least=0.9),),
+            in_run=True,
+        ),
+        Reading(
             "small-latest", f"warm: {files}, through latest", "files/s", False, small, _latest, compared(None, 1.1)
         ),
         Reading("sequential", "cold: the big file, begin to end", "MB/s", True, big, _through, compared(0.5)),
@@ -104,7 +115,7 @@ def _row(shop: Workshop, native: str, reading: Reading, *, limited: bool) -> Row
     skipped = (machine.why_not_cold() if cold else None) or (memory.why_not() if limited else None)
     contenders: dict[str, Measure] = {
         name: lambda serving=serving: _measure(shop, serving(), reading, limited)  # type: ignore[misc]
-        for name, serving in _servings(shop, native, reading.by_workers).items()
+        for name, serving in _servings(shop, native, reading).items()
     }
     comparisons = tuple(each for each in reading.comparisons if each.against in contenders)
     name, title = reading.name, reading.title
@@ -113,18 +124,21 @@ def _row(shop: Workshop, native: str, reading: Reading, *, limited: bool) -> Row
     return Row(name, title, reading.unit, contenders, comparisons, skipped)
 
 
-def _servings(shop: Workshop, native: str, by_workers: bool) -> dict[str, Callable[[], Serving]]:
+def _servings(shop: Workshop, native: str, reading: Reading) -> dict[str, Callable[[], Serving]]:
     """Return who can serve the data; images and stores are made when the first is called."""
 
     def artfs(workers: int | None) -> Callable[[], Serving]:
         return lambda: mounts.artfs(shop.programs, shop.settings.artfs, shop.store, shop.point, workers)
 
     found: dict[str, Callable[[], Serving]] = {}
-    if by_workers:
+    if reading.by_workers:
         for count in _WORKERS:
             found[f"{count} worker{'s' if count > 1 else ''}"] = artfs(count)
     else:
         found["artfs"] = artfs(shop.settings.workers)
+    if reading.in_run:
+        found["artfs, in a run"] = lambda: mounts.in_run(artfs(shop.settings.workers)(), shop.store)
+        return found
     found[native] = lambda: mounts.native(shop.data)
     if installed("squashfuse_ll") and installed("mksquashfs"):
         found["squashfuse"] = lambda: mounts.squashfuse(shop.programs, shop.image, shop.point)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from artfs.catalog import EdgeKind
 from tests.support.mountedstore import MountedStore
 from tests.support.runs import edges, opened, states
 
@@ -57,8 +58,9 @@ def _run(store: MountedStore, *line: object) -> None:
         ["env", "-i", "/bin/cat", "{file}"],
         ["env", "-u", "ARTFS_RUN_ID", "cat", "{file}"],
         ["setsid", "--wait", "cat", "{file}"],
+        ["unshare", *([] if os.geteuid() == 0 else ["--user"]), "--pid", "--fork", "env", "-i", "/bin/cat", "{file}"],
     ],
-    ids=["exec", "pipeline", "forks", "thread", "child", "bare-child", "env-i", "env-u", "session"],
+    ids=["exec", "pipeline", "forks", "thread", "child", "bare-child", "env-i", "env-u", "session", "pid-namespace"],
 )
 def test_what_any_process_of_a_run_opens_is_an_input_of_it(mounted: MountedStore, line: list[str]) -> None:
     """S45: Whatever process of a run opens a file of a version in a mount, the version is an input of the run."""
@@ -159,3 +161,31 @@ def test_a_run_that_pins_nothing_follows_aliases(mounted: MountedStore) -> None:
     """S48: with `--no-pin` it is followed."""
     assert _moves(mounted, "--no-pin") == b"0changedchangedchangedv4\n"
     assert edges(mounted.store) == {"step": {f"animals:v{number}" for number in range(4)}}
+
+
+EVERYWHERE = """
+import os, subprocess, sys
+import fsspec
+from artfs import Api
+mountpoint, store, source = sys.argv[1:]
+artfs = [sys.executable, "-m", "artfs.cli", "--store", store]
+def told():
+    with open(mountpoint + "/animals/latest/0") as file:
+        yield file.read()
+    yield subprocess.run([*artfs, "cat", "animals:latest/0"], check=True, capture_output=True, text=True).stdout
+    yield fsspec.filesystem("artfs", store=store, skip_instance_cache=True).cat("animals:latest/0").decode()
+    yield Api(store).artifact("animals:latest").name
+before = list(told())
+subprocess.run([*artfs, "put", source, "-n", "animals"], check=True, stdout=subprocess.DEVNULL)
+print(before == list(told()), *before)
+"""
+
+
+def test_an_alias_is_the_same_version_whatever_asks_for_it(mounted: MountedStore) -> None:
+    """S48: for `artfs get` and `artfs cat`, in Python and through fsspec; with `--no-pin` it is followed."""
+    (mounted.top / "animals" / "0").write_text("changed")
+    line = [sys.executable, "-c", EVERYWHERE, *map(os.fspath, (mounted.mountpoint, mounted.store))]
+    ended = mounted.done("run", "--name", "step", "--", *line, mounted.top / "animals")
+    assert ended.out == b"True 0 0 0 animals:v0\n"
+    assert edges(mounted.store) == {"step": {"animals:v0"}}
+    assert edges(mounted.store, EdgeKind.LOGGED) == {"step": {"animals:v1"}}

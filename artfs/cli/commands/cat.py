@@ -29,7 +29,7 @@ def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) 
         files = []
         for ref, path in refs:  # all of them exist before the first is written
             name = f"{ref}/{printable(b'/'.join(path))}"
-            entry = follow(store, store.version(ref), path)
+            entry = follow(store, settings.version_to_read(store, ref), path)
             if entry.kind == Kind.DIRECTORY:
                 raise InvalidInputError(f"{name} is a directory: name a file in it, or write it out with `artfs get`")
             files.append((name, entry))

@@ -58,7 +58,7 @@ def command(
 
     path = parse_entry_path(subpath.strip("/")) if subpath and subpath.strip("/") else ()
     with terminable(), settings.open_store() as store, progress_bar("writing") as progress:
-        version = store.version(ref)
+        version = settings.version_to_read(store, ref)
         entry = store.entry(version, path)
         target = _target(dest, ref, version, path, entry)
         done = extract(
