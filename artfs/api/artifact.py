@@ -410,7 +410,10 @@ class Artifact(Described):
         """Log a draft outside of any run; of a logged artifact, push what was edited.
 
         Raises:
-            InvalidInputError: What was edited breaks a rule.
+            InvalidInputError: What was edited breaks a rule; nothing was pushed.
+            TypeError: A value of the metadata is of a wrong type.
+            TypeMismatchError: The name of a draft is borne by an artifact of another type.
+            NotFoundError: The version was deleted meanwhile.
             StorageError: The store cannot be written.
         """
         if self._version is None:
@@ -504,6 +507,9 @@ class Artifact(Described):
         Raises:
             ArtifactNotLoggedError: It is a draft.
             InvalidInputError: It has several files, or none.
+            SourceError: It is a reference, and what it is to is gone, has changed or cannot be read.
+            IntegrityError: Stored bytes are damaged.
+            StorageError: The file system refused.
         """
         entries = self.manifest.entries
         if len(entries) != 1:
@@ -558,6 +564,7 @@ class Artifact(Described):
             UnsafeTargetError: A symlink leads outside.
             ReferenceGoneError: The source of a reference is gone (a FileNotFoundError too).
             ReferenceChangedError: It has other contents.
+            ReferenceUnreadableError: artfs cannot read its scheme.
             StorageError: The file system refused.
         """
         del skip_cache, multipart
@@ -573,6 +580,8 @@ class Artifact(Described):
 
         Raises:
             ArtifactNotLoggedError: It is a draft.
+            SourceError: Of a download: what a reference is to is gone, has changed or cannot be read.
+            IntegrityError: Of a download: stored bytes are damaged.
             StorageError: The file system refused.
         """
         return logged.mounted(self._live(), str(self._ref)) or Path(self.download())
@@ -590,6 +599,9 @@ class Artifact(Described):
         Raises:
             ArtifactNotLoggedError: It is a draft.
             UnsafeTargetError: The directory holds the store, or a symlink leads outside.
+            SourceError: What a reference is to is gone, has changed or cannot be read.
+            IntegrityError: Stored bytes are damaged.
+            StorageError: The file system refused.
         """
         return logged.checkout(self._live(), self.row, root or logged.default_root(self._base_name))
 
