@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from artfs.api.public import Api
 from tests.support.commands import Commands
 
 _PIPELINE = """
@@ -81,6 +82,22 @@ def test_a_run_is_shown_with_what_it_used_and_logged(made: Commands) -> None:
     document = made.done("runs", "show", found["id"], "--json").json
     assert [(edge["ref"], edge["what"]) for edge in document["edges"]] == [("clean:v0", "used"), ("model:v0", "logged")]
     assert (document["state"], document["exit_code"]) == ("finished", 0)
+
+
+def test_a_run_that_is_killed_is_running_before_and_crashed_after(artfs: Commands) -> None:
+    """S52: A run whose process died without ending it has crashed."""
+    program = "import artfs, sys; print(artfs.init().id, flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=artfs.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        run = child.stdout.readline().decode().strip()
+        assert artfs.done("runs", "show", run, "--json").json["state"] == "running"
+        assert Api(artfs.store).run(run).state == "running"
+        child.kill()
+        child.wait()
+        assert Api(artfs.store).run(run).state == "crashed"
+        assert artfs.done("runs", "show", run, "--json").json["ended"] is not None
 
 
 def test_a_crash_is_noted_in_the_journal_once(made: Commands) -> None:

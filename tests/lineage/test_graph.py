@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -179,9 +178,7 @@ def test_openlineage_events_are_valid_by_its_published_schema(catalog: Catalog, 
 
 def validator(name: str) -> Any:
     """A validator of one of the schemas, which name each other by their addresses."""
-    schemas = [
-        json.loads((_SCHEMAS / each).read_text()) for each in sorted(os.listdir(_SCHEMAS)) if each != "README.md"
-    ]
+    schemas = [json.loads(path.read_text()) for path in _SCHEMAS.glob("*.json")]
     known = Registry().with_resources((schema["$id"], Resource.from_contents(schema)) for schema in schemas)
     schema = json.loads((_SCHEMAS / name).read_text())
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
