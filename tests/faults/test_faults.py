@@ -1,6 +1,6 @@
 """Whatever call of the system goes wrong, what was acknowledged is there and whole, and nothing is there by halves.
 
-Each call by which a put, commit, rebuild or draft changes the store, LMDB's among them, is met in turn.
+Each call by which a put, commit, rebuild, draft or gc changes the store, LMDB's among them, is met in turn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.faults import check_run, run_all
 
-FEWEST = {"put": 40, "commit": 20, "rebuild": 15, "stage": 40}
+FEWEST = {"put": 40, "commit": 20, "rebuild": 15, "stage": 40, "gc": 60}
 """Calls that a scenario makes at the least: a harness that no longer meets them would prove nothing."""
 
 
@@ -55,3 +55,9 @@ def test_a_store_whose_sync_failed_is_read_only_in_that_process_and_can_be_read(
             errors = [line["error"] for line in run["told"] if "error" in line]
             assert set(errors) <= {"StorageError", "OutcomeUnknownError", "ReadOnlyStoreError"}, (run["call"], errors)
     assert {("fsync", "journal"), ("fdatasync", "index"), ("pwrite", "index")} <= met
+
+
+def test_a_writer_that_could_not_begin_does_not_keep_gc_waiting(tmp_path: Path) -> None:
+    for run in run_all(tmp_path, "gc", "ENOSPC", every=92, first=1):
+        assert "ConflictError" not in {line.get("error") for line in run["told"]}, run["call"]
+        check_run(run, "ENOSPC")

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from artfs.catalog import NewVersion
+from artfs.catalog import NewVersion, current_actor
 from artfs.errors import ArtfsError, OutcomeUnknownError, ReadOnlyStoreError
 from artfs.names import parse_artifact_name, parse_ref
 from artfs.store import Store, open_store
@@ -32,6 +32,7 @@ from artfs.vfs.draft.home import DraftsHome
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.draft.storer import DraftStorer
 from artfs.vfs.fsck import check_store
+from artfs.vfs.gc import collect_store
 from tests.support import drafts
 
 __all__ = ["FAULTS", "SCENARIOS", "make_template"]
@@ -93,6 +94,16 @@ def _commit(top: Path, told: Told) -> None:
         told.attempt(lambda: _logged(store, store.commit(parse_ref("animals:v0"), {(b"small",): b"s"})))
 
 
+def _gc(top: Path, told: Told) -> None:
+    who = current_actor()
+    with open_store(top / "store") as store:
+        source = top.parent / "source"
+        told.attempt(lambda: _logged(store, store.put([source / "1"], NewVersion(ANIMALS))))
+        told.attempt(lambda: {"put": store.put([source / "2"], NewVersion(parse_artifact_name("other"))).created})
+        told.attempt(lambda: {"deleted": store.catalog.delete_artifact("other", who).name})
+        told.attempt(lambda: {"packs": collect_store(store, who, patience=1.0).packs})
+
+
 def _rebuild(top: Path, told: Told) -> None:
     layout = read_layout(top / "store")
     told.attempt(lambda: {"rebuilt": rebuild_index(layout, index_identity(layout)) is not None})
@@ -144,6 +155,7 @@ SCENARIOS: dict[str, Callable[[Path, Told], None]] = {
     "commit": _commit,
     "rebuild": _rebuild,
     "stage": _stage,
+    "gc": _gc,
 }
 
 
@@ -215,6 +227,7 @@ def _look(top: Path, expected: dict[str, str], told: Told) -> None:
     files = _files(store)
     with open_store(store) as again:
         again.put([top.parent / "source" / "2"], NewVersion(ANIMALS))
+        collect_store(again, current_actor(), patience=1.0)
     after = check_store(store, read_data=True)
     told(
         opened=opened,

@@ -3,7 +3,7 @@
     staging   a draft in a real staging mount against a native directory, with commits and kills
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
-    faults    every call of a put, commit, rebuild or draft goes wrong in turn: a kill, a torn or short write, an error
+    faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
     gc        16 readers and 4 committers beside gc
     damage    bits of packs, journal and index flipped at random, a thousand a round
 
