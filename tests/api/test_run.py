@@ -82,6 +82,33 @@ def test_a_run_notes_the_commit_that_is_checked_out(place: Path, tmp_path: Path)
     assert init(store=place).commit == head.stdout.strip()
 
 
+def test_a_run_notes_where_it_is_and_whether_files_differ_from_the_commit(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (init(store=place).directory, init(store=place).dirty) == (str(tmp_path), None)
+    identity = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    (tmp_path / "train.py").write_text("lr = 0.1\n")
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "add", "train.py"], check=True, cwd=tmp_path)
+    subprocess.run(["git", *identity, "commit", "-q", "-m", "x"], check=True, cwd=tmp_path)
+    (tmp_path / "notes.txt").write_text("not tracked")
+    assert init(store=place).dirty is False
+    (tmp_path / "train.py").write_text("lr = 0.2\n")
+    assert init(store=place).dirty is True
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert init(store=place).dirty is None
+
+
+def test_a_run_keeps_the_exit_code_that_it_ends_with(place: Path) -> None:
+    run = init(store=place)
+    assert run.exit_code is None
+    run.finish(exit_code=3)
+    assert (run.state, run.exit_code) == ("failed", 3)
+    other = init(store=place)
+    other.finish(exit_code=-11)  # no exit code that a shell would give
+    assert (other.state, other.exit_code) == ("failed", None)
+
+
 def test_log_artifact_makes_the_next_version_and_names_it(run: Run) -> None:
     artifact = run.log_artifact(draft(), aliases=["best"], tags=["clean"])
     assert (artifact.name, artifact.version) == ("animals:v0", "v0")
