@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from artfs.errors import IntegrityError
 from artfs.lineage.callers import Callers
 from artfs.lineage.home import RunsHome
 from artfs.lineage.opened import OpenedFile
@@ -86,7 +87,7 @@ class Capture:
             index = pin(home, alias)
             if home.pins.exists():
                 self._pins[key] = index
-        except (OSError, ValueError) as error:
+        except (OSError, IntegrityError) as error:
             self._complain(f"an alias cannot be pinned for run {run}", error)
             return alias.index
         return index

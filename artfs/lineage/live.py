@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 
 from artfs.catalog import Use, Version
-from artfs.errors import StorageError
+from artfs.errors import IntegrityError, NotFoundError, StorageError
 from artfs.format.runs import MAX_PATHS
 from artfs.lineage.home import RunsHome
 from artfs.lineage.opened import Opened, read_opened
@@ -35,13 +36,14 @@ def used_now(store: Store, run: str) -> Iterator[Use]:
         with store.catalog.view() as view:
             version = view.by_serial(opened.serial)
         if isinstance(version, Version):
+            opened.bits &= (2 << version.tree.entries) - 2  # what damage added is not there
             paths = tuple(_paths(store, version, opened))
             yield Use(version.artifact, version.index, opened.first_ns, opened.count, paths)
 
 
 def _paths(store: Store, version: Version, opened: Opened) -> Iterator[bytes]:
-    """The first in the order of the tree."""
-    for position in islice(opened.positions(), MAX_PATHS):
-        if 0 < position <= version.tree.entries:
+    """The first in the order of the tree; of a version that gc has taken, or that is damaged, none can be told."""
+    with suppress(NotFoundError, IntegrityError):
+        for position in islice(opened.positions(), MAX_PATHS):
             trail = store.pages.trail(version.tree.root, position - 1)
             yield b"/".join(entry.name for entry in trail)

@@ -111,7 +111,10 @@ def read_opened(directory: Path) -> list[Opened]:
     except FileNotFoundError:
         return []
     for name in names:
-        read = _decode((directory / name).read_bytes())
+        try:
+            read = _decode((directory / name).read_bytes())
+        except FileNotFoundError:  # somebody else has folded it
+            continue
         if read is None:
             continue
         known = found.setdefault(read.serial, read)

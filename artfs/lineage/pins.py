@@ -10,8 +10,10 @@ import contextlib
 import hashlib
 import os
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from artfs.errors import IntegrityError
 from artfs.names import VersionRef
 
 if TYPE_CHECKING:
@@ -30,11 +32,12 @@ def pin(home: RunHome, alias: AliasRow) -> int:
 
     Raises:
         OSError: The pin can neither be read nor made.
+        IntegrityError: It is damaged.
     """
     name = hashlib.blake2b(alias.name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     path = home.pins / f"{alias.artifact}.{name}"
     with contextlib.suppress(FileNotFoundError):
-        return int(path.read_bytes())
+        return _read(path)
     draft = home.pins / f".{secrets.token_hex(8)}"
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -47,11 +50,18 @@ def pin(home: RunHome, alias: AliasRow) -> int:
             os.close(descriptor)
         os.link(draft, path)
     except FileExistsError:
-        return int(path.read_bytes())
+        return _read(path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()
     return alias.index
+
+
+def _read(path: Path) -> int:
+    text = path.read_bytes()
+    if not (text.isdigit() and len(text) < 20):
+        raise IntegrityError(f"{path} is damaged: remove it, and the run takes the alias as it is then")
+    return int(text)
 
 
 def pin_version(home: RunHome | None, view: View, ref: VersionRef) -> VersionRef:
@@ -65,6 +75,7 @@ def pin_version(home: RunHome | None, view: View, ref: VersionRef) -> VersionRef
     Raises:
         NotFoundError: There is no such version.
         OSError: The pin can neither be read nor made.
+        IntegrityError: It is damaged.
     """
     if home is None or isinstance(ref.selector, int):
         return ref

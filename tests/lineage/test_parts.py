@@ -1,0 +1,117 @@
+"""The files of a run's directory, by themselves: what was opened, pins, processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artfs.catalog import AliasRow, current_process
+from artfs.errors import IntegrityError
+from artfs.lineage.callers import Callers
+from artfs.lineage.home import RunsHome
+from artfs.lineage.opened import OpenedFile, read_opened
+from artfs.lineage.pins import pin
+from tests.support.mounts import ROOT
+
+RUN = "abcd0123"
+
+
+def _home(directory: Path) -> RunsHome:
+    home = RunsHome(directory / "runs")
+    process = current_process()
+    assert process is not None
+    home.register(RUN, process)
+    return home
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(1, 3000))))
+def test_workers_files_together_say_exactly_what_was_opened(history: list[tuple[int, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        files: dict[tuple[int, int], OpenedFile] = {}
+        truth: dict[int, set[int]] = {}
+        for step, (worker, version, position) in enumerate(history):
+            serial = 16 + version
+            if step % 7 == 6 and (worker, serial) in files:  # as when there are too many to hold
+                files.pop((worker, serial)).close()
+            if (worker, serial) not in files:
+                files[worker, serial] = OpenedFile(Path(directory), serial, f"{worker:016x}", 1000 + step)
+            files[worker, serial].add(position)
+            truth.setdefault(serial, set()).add(position)
+        found = {opened.serial: set(opened.positions()) for opened in read_opened(Path(directory))}
+        for file in files.values():
+            file.close()
+        assert found == truth
+
+
+def test_a_file_whose_header_is_damaged_is_passed_over(tmp_path: Path) -> None:
+    for worker in ("a", "b"):
+        file = OpenedFile(tmp_path, 20, worker, 5)
+        file.add(3 if worker == "a" else 9)
+        file.close()
+    good = (tmp_path / "20.a").read_bytes()
+    for at in range(32):
+        (tmp_path / "20.a").write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
+        assert [set(opened.positions()) for opened in read_opened(tmp_path)] == [{9}]
+    (tmp_path / "20.a").write_bytes(good[:20])  # its worker is killed while it makes it
+    assert [set(opened.positions()) for opened in read_opened(tmp_path)] == [{9}]
+
+
+PIN = """
+import sys
+from pathlib import Path
+from artfs.catalog import AliasRow
+from artfs.lineage.home import RunHome
+from artfs.lineage.pins import pin
+sys.stdin.read(1)
+print([pin(RunHome(Path(sys.argv[1])), AliasRow(30, 16, f"alias-{n}", int(sys.argv[2]))) for n in range(200)])
+"""
+
+
+def test_processes_that_pin_at_once_come_to_one_version(tmp_path: Path) -> None:
+    run = _home(tmp_path).run(RUN)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PIN, run.path, str(index)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(4)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("!")
+        process.stdin.flush()
+    told = {process.communicate(timeout=60)[0] for process in processes}
+    assert len(told) == 1
+    assert len(os.listdir(run.pins)) == 200
+
+
+def test_a_damaged_pin_is_refused(tmp_path: Path) -> None:
+    run = _home(tmp_path).run(RUN)
+    alias = AliasRow(30, 16, "latest", 3)
+    assert pin(run, alias) == 3
+    (path,) = run.pins.iterdir()
+    path.write_text("v3")
+    with pytest.raises(IntegrityError, match="damaged"):
+        pin(run, alias)
+
+
+def test_a_thread_that_was_of_no_run_is_of_the_next_that_its_process_begins(tmp_path: Path) -> None:
+    home = RunsHome(tmp_path / "runs")
+    home.path.mkdir()
+    callers = Callers(home)
+    assert callers.run_of(os.getpid()) is None
+    _home(tmp_path)
+    assert callers.run_of(os.getpid()) == RUN
+    assert callers.run_of(0) is None
+    home.remove(home.run(RUN))
+    assert callers.run_of(os.getpid()) is None
