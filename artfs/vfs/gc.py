@@ -64,6 +64,8 @@ def roots_of_drafts(drafts: Path) -> Iterator[Root]:
                 continue  # it was closed meanwhile
             if isinstance(error, OSError):
                 raise StorageError.of(error, f"reading the draft {place.name}") from error
+            if not isinstance(error, IntegrityError):
+                raise
             raise IntegrityError(
                 f"the draft {place.name} is damaged, so gc cannot know what it holds: {error}"
             ) from error

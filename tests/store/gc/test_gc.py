@@ -405,7 +405,6 @@ def _for_killing(place: Path, top: Path) -> Path:
 def test_a_gc_that_is_killed_at_any_step_leaves_a_sound_store_and_the_next_one_frees_as_much(tmp_path: Path) -> None:
     template, place = tmp_path / "template", tmp_path / "store"
     source = _for_killing(template, tmp_path)
-    steps = int(os.environ.get("ARTFS_GC_STEPS", "0"))
 
     def run(at: int) -> subprocess.CompletedProcess[bytes]:
         shutil.rmtree(place, ignore_errors=True)
@@ -417,7 +416,7 @@ def test_a_gc_that_is_killed_at_any_step_leaves_a_sound_store_and_the_next_one_f
     assert whole.returncode == 0, whole.stderr
     calls, size = int(whole.stdout), _packed(place)
     assert calls > 20
-    for at in range(1, calls + 1, 1 if steps else 3):
+    for at in range(1, calls + 1):
         ended = run(at)
         assert ended.returncode == -signal.SIGKILL, (at, ended)
         assert_clean(place)
