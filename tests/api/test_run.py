@@ -101,7 +101,7 @@ def test_a_run_notes_where_it_is_and_whether_files_differ_from_the_commit(
 
 def test_a_run_keeps_the_exit_code_that_it_ends_with(place: Path) -> None:
     run = init(store=place)
-    assert run.exit_code is None
+    assert init(store=place).exit_code is None
     run.finish(exit_code=3)
     assert (run.state, run.exit_code) == ("failed", 3)
     other = init(store=place)
