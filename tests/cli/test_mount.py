@@ -82,5 +82,5 @@ def test_places_where_nothing_can_be_mounted_are_named(stored: Commands, images:
     _well(stored.process("mount", place))
     assert "mounted already" in stored.process("mount", place).failed(9)
     _well(stored.process("umount", place))
-    after = store_state(stored.store)
-    assert {name for name in after if not name.startswith("logs")} == {n for n in before if not n.startswith("logs")}
+    made = {name for name in store_state(stored.store).keys() ^ before.keys() if not name.startswith("logs")}
+    assert made <= {"runs/generation"}  # by which workers are told of runs
