@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pyfuse3 import EntryAttributes, FUSEError
@@ -65,7 +66,8 @@ def test_timeouts_are_long_inside_and_short_where_names_change(translation: Tran
 
 
 def test_an_open_file_keeps_its_pages_and_its_handle_is_its_inode(translation: Translation) -> None:
-    info = translation.open(3, os.O_RDONLY, None)  # type: ignore[arg-type]
+    context = SimpleNamespace(pid=os.getpid())
+    info = translation.open(3, os.O_RDONLY, context)  # type: ignore[arg-type]
     assert (info.fh, info.keep_cache, info.direct_io) == (3, True, False)
 
 
