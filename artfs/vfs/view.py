@@ -73,7 +73,17 @@ class StoreView:
         if version is None:
             raise NotFoundError("no such inode")
         position = position_of(ino)
-        return self._pages.descend(version.tree.root, position - 1) if position else root_entry(version)
+        try:
+            return self._pages.descend(version.tree.root, position - 1) if position else root_entry(version)
+        except IntegrityError as error:
+            raise self._why(ino, error) from error
+
+    def _why(self, ino: int, error: IntegrityError) -> IntegrityError | NotFoundError:
+        """Why the pages of a version cannot be read: what gc has taken is no damage."""
+        with self._catalog.view() as view:
+            version = view.by_serial(serial_of(ino))
+        gone = not isinstance(version, Version) or version.removed
+        return NotFoundError("the version was removed") if gone else error
 
     def _row(self, ino: int) -> Artifact | AliasRow | Version:
         with self._catalog.view() as view:
@@ -120,7 +130,10 @@ class StoreView:
         if self._version(serial_of(parent)) is None:
             return self._lookup_version(parent, name)
         directory = self._entry(parent)
-        found = self._pages.find(directory.node, name) if directory.kind == Kind.DIRECTORY else None
+        try:
+            found = self._pages.find(directory.node, name) if directory.kind == Kind.DIRECTORY else None
+        except IntegrityError as error:
+            raise self._why(parent, error) from error
         if found is None:
             return None
         ino = parent + 1 + found[1]
@@ -173,8 +186,11 @@ class StoreView:
         if self.is_volatile(ino):
             yield from self._list_rows(0 if ino == ROOT_INODE else serial_of(ino), offset)
             return
-        for position, entry in self._pages.iterate(self._entry(ino).node, offset):
-            yield entry.name, attr_of_entry(entry, ino + 1 + position), position + entry.positions
+        try:
+            for position, entry in self._pages.iterate(self._entry(ino).node, offset):
+                yield entry.name, attr_of_entry(entry, ino + 1 + position), position + entry.positions
+        except IntegrityError as error:
+            raise self._why(ino, error) from error
 
     def _list_rows(self, parent: int, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
         while True:

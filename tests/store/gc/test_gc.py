@@ -28,6 +28,7 @@ from artfs.store.gc import Freed, collect_garbage
 from artfs.store.gc.digests import SHORT, DigestSet
 from artfs.store.readers import Reader, ReaderCounts, read_serials
 from artfs.store.source import SourceFile
+from artfs.vfs import ROOT_INODE, StoreView
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.draft.storer import DraftStorer
@@ -294,6 +295,21 @@ def test_whoever_has_asked_for_a_version_reads_on_when_it_is_deleted(store: Stor
     assert _gc(store).size == 0
     extract(store, root_entry(version), tmp_path / "out")
     assert snapshot(tmp_path / "out") == snapshot(source)
+
+
+def test_what_gc_took_is_gone_and_not_damaged_for_who_knows_its_inodes(store: Store, tmp_path: Path) -> None:
+    _put(store, _fill(tmp_path / "source", 1))
+    view = StoreView(store)
+    top = view.attr(ROOT_INODE)
+    for name in (b"animals", b"v0"):
+        found = view.lookup(top.ino, name)
+        assert found is not None
+        top = found
+    _rm(store, "animals:v0")
+    assert [one.ref for one in _gc(store).versions] == ["animals:v0"]
+    for call in (view.lookup, lambda ino, _name: list(view.listdir(ino)), lambda ino, _name: view.attr(ino + 1)):
+        with pytest.raises(NotFoundError, match="was removed"):
+            call(top.ino, b"file")
 
 
 def test_an_open_draft_keeps_what_it_shows_and_what_is_stored_of_it(store: Store, tmp_path: Path) -> None:
