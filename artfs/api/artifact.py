@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from artfs.api import lineage, logged
+from artfs.api.capture import current_run
 from artfs.api.contents import Contents
 from artfs.api.described import Described
 from artfs.api.entry import ManifestEntry
@@ -407,7 +408,7 @@ class Artifact(Described):
     # Publishing
 
     def save(self) -> None:
-        """Log a draft outside of any run; of a logged artifact, push what was edited.
+        """Log a draft, as an output of the run that is going on in this process, if any; or push what was edited.
 
         Raises:
             InvalidInputError: What was edited breaks a rule; nothing was pushed.
@@ -417,7 +418,8 @@ class Artifact(Described):
             StorageError: The store cannot be written.
         """
         if self._version is None:
-            log(shared_store(self.contents.store), self)
+            store = shared_store(self.contents.store)
+            log(store, self, run=current_run(store))
             return
         push(self._live(), self._ref, self)
         self.become(self._live(), self._live().version(self._ref))

@@ -184,6 +184,7 @@ def test_save_and_use_artifact_of_a_draft_log_it(run: artfs.Run) -> None:
     saved.save()
     assert run.use_artifact(used) is used
     assert (saved.name, used.name) == ("saved:v0", "used:v0")
+    assert [artifact.name for artifact in run.logged_artifacts()] == ["saved:v0"]
     draft = saved.new_draft()
     draft.remove("labels.csv")
     draft.save()

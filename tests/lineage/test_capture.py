@@ -79,6 +79,31 @@ def test_loader_workers_are_of_the_run(mounted: MountedStore, tmp_path: Path, me
     assert edges(mounted.store) == {"step": {"animals:v0"}}
 
 
+TORCH = """
+import sys
+from torch.utils.data import DataLoader, Dataset
+class Files(Dataset):
+    def __len__(self):
+        return 90
+    def __getitem__(self, index):
+        return int(open(f"{sys.argv[1]}/{index}").read())
+if __name__ == "__main__":
+    loader = DataLoader(Files(), batch_size=8, shuffle=True, num_workers=2, multiprocessing_context="{method}")
+    for _epoch in range(2):
+        assert sorted(int(value) for batch in loader for value in batch) == list(range(90))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_workers_of_a_data_loader_of_torch_are_of_the_run(
+    mounted: MountedStore, tmp_path: Path, method: str
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(TORCH.replace("{method}", method))
+    _run(mounted, sys.executable, "-W", "ignore", script, mounted.mountpoint / "animals" / "latest")
+    assert opened(mounted.store) == {"step": {"animals:v0": 90}}
+
+
 def test_outside_of_runs_nothing_is_noted(mounted: MountedStore) -> None:
     """S49: Outside of runs nothing is noted."""
     _run(mounted, "true")
