@@ -5,10 +5,12 @@ tests/support/realdata.py tells where they lie and how they got there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from artfs.api import stores
 from tests.support import realdata
 
 
@@ -40,3 +42,11 @@ def openmoji() -> Path:
 def papirus_icons() -> Path:
     """An icon theme, in this system's version: above 100,000 entries of at most 100 KB, half of them symbolic links."""
     return realdata.debian_package("papirus-icon-theme")
+
+
+@pytest.fixture(autouse=True)
+def _stores_of_a_test_are_closed_after_it() -> Iterator[None]:
+    """A process has room for about 127 open stores; one that runs tests meets more."""
+    before = stores.open_stores()
+    yield
+    stores.close_stores(but=before)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeAlias
 
 from artfs.api.location import default_store
 from artfs.store.store import Store, open_store
 
-__all__ = ["StoreLike", "shared_store"]
+__all__ = ["StoreLike", "close_stores", "open_stores", "shared_store"]
 
 StoreLike: TypeAlias = str | os.PathLike[str] | Store | None
 """A store, its directory, or None for the default one."""
@@ -45,3 +46,23 @@ def shared_store(store: StoreLike = None, *, create: bool = True) -> Store:
         if found is None or not found.usable:
             found = _open[key] = open_store(path, create=create)
         return found
+
+
+def open_stores() -> list[Store]:
+    """The stores that this process has open for the API."""
+    with _lock:
+        return list(_open.values())
+
+
+def close_stores(*, but: Collection[Store] = ()) -> None:
+    """Close what `shared_store` has opened, for a process that goes through many: each takes a TiB of its addresses.
+
+    Args:
+        but: Stores to leave open.
+    """
+    with _lock:
+        for key, store in list(_open.items()):
+            if store not in but:
+                del _open[key]
+                if store.usable:
+                    store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from artfs.catalog import Actor, current_actor, has_died, state_now
 from artfs.lineage.home import RunHome, RunsHome
@@ -11,6 +12,8 @@ from artfs.lineage.processes import run_in_environment
 from artfs.store.store import Store
 
 __all__ = ["fold", "settle"]
+
+_MOST_ROUNDS: Final = 1000
 
 
 def fold(store: Store, run: str, who: Actor) -> None:
@@ -66,6 +69,14 @@ def _lives(home: RunHome) -> bool:
     own = os.getpid()
     if any(process.pid != own and not has_died(process) for process in home.processes()):
         return True
-    return any(
-        int(name) != own and run_in_environment(int(name)) == home.id for name in os.listdir("/proc") if name.isdigit()
-    )
+    # A process may fork and end between a listing and the look at it. Only processes of the run make others of it, so
+    # that once a listing has none that was not looked at, no process of the run can hide behind one that has ended.
+    looked_at = {own}
+    for _round in range(_MOST_ROUNDS):
+        new = {int(name) for name in os.listdir("/proc") if name.isdigit()} - looked_at
+        if not new:
+            return False
+        if any(run_in_environment(pid) == home.id for pid in new):
+            return True
+        looked_at |= new
+    return True  # not known: the next `settle` looks again

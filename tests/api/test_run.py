@@ -141,8 +141,9 @@ def test_a_run_that_logs_contents_which_are_there_has_logged_them_and_the_first_
     assert [found.name for found in again.ancestors()] == ["source:v0"]
 
 
-def test_contents_that_were_there_without_a_run_stay_of_none(run: Run) -> None:
+def test_contents_that_were_there_without_a_run_stay_of_none(place: Path) -> None:
     draft().save()
+    run = init(store=place)
     again = run.log_artifact(draft(), if_changed=True)
     assert again.logged_by() is None
     assert [logged.name for logged in run.logged_artifacts()] == ["animals:v0"]
