@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from artfs.api.artifact import Artifact
 from artfs.api.described import aliases_of, tags_of
 from artfs.api.logging import log
+from artfs.api.state import ArtifactState
 from artfs.catalog import NewPart, Part, Together, current_actor, decode_metadata, encode_metadata
 from artfs.errors import ArtifactFinalizedError, ConflictError, InvalidInputError
 from artfs.format.node import Entry, Kind
@@ -19,7 +19,7 @@ __all__ = ["add_part", "finish"]
 
 def add_part(
     store: Store,
-    artifact: Artifact,
+    artifact: ArtifactState,
     group: str,
     *,
     run: str,
@@ -56,7 +56,7 @@ def add_part(
 
 def finish(
     store: Store,
-    artifact: Artifact,
+    artifact: ArtifactState,
     group: str,
     *,
     run: str,
@@ -102,7 +102,7 @@ def finish(
     )
 
 
-def _merge(store: Store, artifact: Artifact, part: Part) -> None:
+def _merge(store: Store, artifact: ArtifactState, part: Part) -> None:
     tree = part.tree
     top = Entry(b"", Kind.DIRECTORY, tree.mode, tree.mtime_ns, tree.size, tree.digest, tree.entries, tree.root)
     for path, entry in store.walk(top):
@@ -114,6 +114,6 @@ def _merge(store: Store, artifact: Artifact, part: Part) -> None:
             ) from error
 
 
-def _check_draft(artifact: Artifact) -> None:
+def _check_draft(artifact: ArtifactState) -> None:
     if not artifact.is_draft():
         raise ArtifactFinalizedError(f"artifact {artifact.name} is logged already: begin a new_draft()")

@@ -10,7 +10,7 @@ from artfs.catalog import NewVersion, current_actor, encode_metadata
 from artfs.errors import ArtifactFinalizedError
 
 if TYPE_CHECKING:
-    from artfs.api.artifact import Artifact
+    from artfs.api.state import ArtifactState
     from artfs.catalog import Together
     from artfs.store.store import Store
 
@@ -19,7 +19,7 @@ __all__ = ["log"]
 
 def log(
     store: Store,
-    artifact: Artifact,
+    artifact: ArtifactState,
     *,
     run: str | None = None,
     aliases: Sequence[str] | str | None = None,

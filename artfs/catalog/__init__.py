@@ -13,9 +13,8 @@ from artfs.catalog.environment import Environment
 from artfs.catalog.journal import Journal
 from artfs.catalog.metadata import decode_metadata, encode_metadata
 from artfs.catalog.parts import NewPart, Together
-from artfs.catalog.plans import NewVersion, VersionEdit
+from artfs.catalog.plans import NewRun, NewVersion, Use, VersionEdit
 from artfs.catalog.rebuild import rebuild_catalog
-from artfs.catalog.runplans import NewRun, Use
 from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Part, Run, State, Version
 from artfs.catalog.view import View
 from artfs.format.operations import Tree

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from artfs.catalog import plans, runplans, tables
+from artfs.catalog import plans, tables
 from artfs.catalog.collecting import Collected, collect
 from artfs.catalog.content import Batch, add_content
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
 from artfs.catalog.parts import NewPart, add_part
-from artfs.catalog.plans import NewVersion, Plan, Target, VersionEdit
+from artfs.catalog.plans import NewRun, NewVersion, Plan, Target, Use, VersionEdit
 from artfs.catalog.publish import Probe, Publisher
 from artfs.catalog.rebuild import write_first_state
-from artfs.catalog.runplans import NewRun, Use
 from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Run, Version
 from artfs.catalog.view import View
 from artfs.errors import IntegrityError, StorageError
@@ -311,28 +310,28 @@ class Catalog:
     # Runs
 
     def start_run(self, new: NewRun, who: Actor) -> Run:
-        """Start a run, or let one go on; see `runplans.start_run`."""
-        return self._change(lambda plan: runplans.start_run(plan, new, who), _run, who)
+        """Start a run, or let one go on; see `plans.start_run`."""
+        return self._change(lambda plan: plans.start_run(plan, new, who), _run, who)
 
     def edit_run(self, run: str, edit: Callable[[RunFields], RunFields], who: Actor) -> Run:
-        """Change what can be changed of a run, given what it is under the write lock; see `runplans.edit_run`."""
-        return self._change(lambda plan: runplans.edit_run(plan, run, edit), _run, who)
+        """Change what can be changed of a run, given what it is under the write lock; see `plans.edit_run`."""
+        return self._change(lambda plan: plans.edit_run(plan, run, edit), _run, who)
 
     def finish_run(self, run: str, state: Outcome, who: Actor, *, exit_code: int | None = None) -> Run:
-        """End a run; see `runplans.finish_run`."""
-        return self._change(lambda plan: runplans.finish_run(plan, run, state, exit_code), _run, who)
+        """End a run; see `plans.finish_run`."""
+        return self._change(lambda plan: plans.finish_run(plan, run, state, exit_code), _run, who)
 
     def end_crashed(self, runs: Iterable[str], who: Actor) -> list[str]:
-        """End those of the runs whose process has died, and give their ids; see `runplans.end_crashed`."""
+        """End those of the runs whose process has died, and give their ids; see `plans.end_crashed`."""
         looked_at = list(runs)
-        return self._change(lambda plan: runplans.end_crashed(plan, looked_at), lambda _view, ended: ended, who)
+        return self._change(lambda plan: plans.end_crashed(plan, looked_at), lambda _view, ended: ended, who)
 
     def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: Learnt = "api") -> Version:
-        """Note that a run uses a version; see `runplans.use_version`."""
-        return self._change(lambda plan: runplans.use_version(plan, run, ref, how), _version, who)
+        """Note that a run uses a version; see `plans.use_version`."""
+        return self._change(lambda plan: plans.use_version(plan, run, ref, how), _version, who)
 
     def use_versions(self, run: str, uses: Iterable[Use], who: Actor) -> None:
-        """Note what a run opened of versions, in records of bounded size; see `runplans.use_versions`."""
+        """Note what a run opened of versions, in records of bounded size; see `plans.use_versions`."""
         waiting = iter(uses)
         while some := list(islice(waiting, _USES_PER_RECORD)):
             self._change(partial(_plan_uses, run=run, uses=some), _nothing, who)
@@ -354,7 +353,7 @@ def _nothing(_view: View, _target: None) -> None:
 
 
 def _plan_uses(plan: Plan, run: str, uses: Iterable[Use]) -> None:
-    runplans.use_versions(plan, run, uses)
+    plans.use_versions(plan, run, uses)
 
 
 def _version(view: View, target: Target) -> Version:

@@ -9,7 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from artfs.catalog.plans import Plan, delete_versions
+from artfs.catalog.plans.deleting import delete_versions
+from artfs.catalog.plans.plan import Plan
 from artfs.format.operations import VersionRemoved
 from artfs.names import LATEST
 

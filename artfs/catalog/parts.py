@@ -15,7 +15,7 @@ from artfs.names import parse_artifact_name, parse_distributed_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from artfs.catalog.plans import Plan
+    from artfs.catalog.plans.plan import Plan
     from artfs.catalog.tables import Txn
 
 __all__ = ["NewPart", "Together", "add_part", "apply_part", "take_parts"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from artfs.catalog.apply import apply
 from artfs.catalog.faults import damaged_index
 from artfs.catalog.journal import Position
-from artfs.catalog.plans import Plan
+from artfs.catalog.plans.plan import Plan
 from artfs.catalog.schema import SCHEMA
 from artfs.catalog.view import View
 from artfs.errors import ArtfsError, InvalidInputError, OutcomeUnknownError

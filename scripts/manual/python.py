@@ -75,15 +75,15 @@ def _documented() -> Iterator[tuple[str, Callable[..., object]]]:
 
 def _members(class_: type) -> list[tuple[str, object]]:
     members: dict[str, object] = {}
-    for base in class_.__mro__:
+    for base in reversed(class_.__mro__):  # what it is before what is done with it
         if base.__module__.startswith("artfs"):
-            for name, member in vars(base).items():
-                if (
-                    not name.startswith("_")
-                    and name not in _INTERNAL
-                    and (inspect.isfunction(member) or isinstance(member, property))
-                ):
-                    members.setdefault(name, member)
+            members |= {
+                name: member
+                for name, member in vars(base).items()
+                if not name.startswith("_")
+                and name not in _INTERNAL
+                and (inspect.isfunction(member) or isinstance(member, property))
+            }
     return list(members.items())
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from artfs.catalog.alive import state_now
 from artfs.catalog.metadata import decode_metadata, encode_metadata
-from artfs.catalog.plans import Plan, Target, check_text
+from artfs.catalog.plans.fields import check_text
+from artfs.catalog.plans.plan import Plan, Target
 from artfs.catalog.schema import EdgeKind, Run
 from artfs.format.runs import (
     MAX_PATHS,
