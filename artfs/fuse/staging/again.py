@@ -12,7 +12,8 @@ import os
 import stat
 from typing import Protocol
 
-from artfs.vfs.draft.draft import Attributes, Draft
+from artfs.vfs.draft.attributes import Attributes
+from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.names import RENAME_EXCHANGE
 
 __all__ = ["Again", "NameChanges"]

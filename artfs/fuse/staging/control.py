@@ -27,7 +27,7 @@ from artfs.fuse.staging.numbers import (
     of_control_handle,
     split,
 )
-from artfs.vfs.draft.draft import Attributes
+from artfs.vfs.draft.attributes import Attributes
 from artfs.vfs.draft.opening import Reply, failed, parse_discard, parse_stage
 from artfs.vfs.draft.request import asked_by, encode_meta, parse_meta, parse_request
 from artfs.vfs.draft.rows import BASE

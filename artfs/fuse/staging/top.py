@@ -15,7 +15,7 @@ from artfs.fuse.staging.control import ControlFiles
 from artfs.fuse.staging.drafts import Drafts
 from artfs.fuse.staging.numbers import CONTROL, ROOT, is_control, split
 from artfs.names import RESERVED_NAME
-from artfs.vfs.draft.draft import DIRECTORY_SIZE, Attributes
+from artfs.vfs.draft.attributes import DIRECTORY_SIZE, Attributes
 from artfs.vfs.draft.opening import StageRequest
 from artfs.vfs.draft.rows import BASE
 

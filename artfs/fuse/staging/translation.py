@@ -24,7 +24,8 @@ from artfs.fuse.staging.drafts import Drafts, OpenDraft
 from artfs.fuse.staging.numbers import ROOT, WRITING, is_control, join, split
 from artfs.fuse.staging.top import Top
 from artfs.names import RESERVED_NAME
-from artfs.vfs.draft.draft import Attributes, Draft
+from artfs.vfs.draft.attributes import Attributes
+from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
 
 __all__ = ["StagingTranslation"]

@@ -13,66 +13,46 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec.structs import replace
 
 from artfs.format.digest import Data
 from artfs.store import Store
-from artfs.vfs.draft.backlog import Backlog, Due
+from artfs.vfs.draft.attributes import Attributes, attributes_of
+from artfs.vfs.draft.backlog import Backlog
 from artfs.vfs.draft.base import BaseTree
-from artfs.vfs.draft.batch import Batch, Counters
+from artfs.vfs.draft.batch import Counters
+from artfs.vfs.draft.changing import Changing
 from artfs.vfs.draft.contents import Contents, without_privileges
 from artfs.vfs.draft.database import DraftDatabase
 from artfs.vfs.draft.datafiles import DataFiles
-from artfs.vfs.draft.extents import extents
 from artfs.vfs.draft.inodes import Inodes, fault
-from artfs.vfs.draft.jobs import UNCERTAIN, Job, Portion, Stored
+from artfs.vfs.draft.jobs import Job, Portion, Stored
 from artfs.vfs.draft.listing import Listing
 from artfs.vfs.draft.names import Names
+from artfs.vfs.draft.removal import Removal
 from artfs.vfs.draft.rows import (
     BASE,
     META_JSON,
     META_ORIGIN,
     META_STATE,
-    NO_CONTENT,
-    Content,
-    Extent,
     InodeRow,
     Origin,
     decode_origin,
     decode_state,
     encode_row,
     number,
-    orphan_key,
 )
 from artfs.vfs.draft.tree import DraftTree
+from artfs.vfs.draft.uptake import Uptake
 from artfs.vfs.draft.usage import Usage
 
-__all__ = ["DIRECTORY_SIZE", "Attributes", "Draft"]
+__all__ = ["Draft"]
 
-DIRECTORY_SIZE: Final = 4096
 _CHECKPOINT_BYTES: Final = 8 << 20
-_MAX_EXTENTS: Final = 64
-"""Of a file in one job; a file with more that was not written from front to back is written to here and there."""
 _PERMISSIONS: Final = 0o7777
-
-
-class Attributes(NamedTuple):
-    """What stat(2) says of an inode."""
-
-    ino: int
-    mode: int
-    nlink: int
-    uid: int
-    gid: int
-    rdev: int
-    size: int
-    atime_ns: int
-    mtime_ns: int
-    ctime_ns: int
 
 
 class Draft:
@@ -107,16 +87,16 @@ class Draft:
         self._files = DataFiles(directory / "data")
         self._backlog = Backlog()
         self._contents = Contents(self._database, self._files, store.content, self._backlog)
+        self._changing = Changing(self._database, self._inodes, self._counters, self._base, self._contents.waste)
         self._listing = Listing(self._database, self._inodes, store.pages)
         self._names = Names(self._database, self._inodes, store.pages, self._listing)
         self._usage = Usage(None if purge else self._counters.state.next_ino)
+        self._uptake = Uptake(self._database, self._inodes, self._changing, self._contents, self._backlog)
         try:
-            self._orphans = {int.from_bytes(key) for key, _nothing in self._database.items(b"X")}
+            self._removal = Removal(self._database, self._changing, self._contents, self._backlog, self._usage)
             self._contents.recall(purge=purge)
             if purge:
-                with suppress(OSError):  # on a full disk they stay
-                    for ino in list(self._orphans):  # only processes of an earlier mount could use them
-                        self._bury(ino)
+                self._removal.purge()
         except BaseException:
             self._files.close()
             self._database.close()
@@ -130,7 +110,7 @@ class Draft:
         Raises:
             OSError: ESTALE: there is no such inode (any more).
         """
-        return _attributes(ino, self._inodes.get(ino))
+        return attributes_of(ino, self._inodes.get(ino))
 
     def lookup(self, directory: int, name: bytes) -> Attributes | None:
         """What a name leads to, None if it is not there."""
@@ -215,32 +195,32 @@ class Draft:
             target=target,
             rdev=rdev,
         )
-        batch = self._batch()
+        batch = self._changing.begin()
         ino = self._names.make(batch, directory, name, row)
         batch.apply()
-        return _attributes(ino, row)
+        return attributes_of(ino, row)
 
     def link(self, ino: int, directory: int, name: bytes) -> Attributes:
         """Give a file another name."""
-        batch = self._batch()
+        batch = self._changing.begin()
         self._names.link(batch, ino, directory, name)
         batch.apply()
         return self.attributes(ino)
 
     def unlink(self, directory: int, name: bytes) -> None:
         """Remove a file's name."""
-        batch = self._batch(frees=True)
-        self._release(batch, self._names.unlink(batch, directory, name))
+        batch = self._changing.begin(frees=True)
+        self._removal.release(batch, self._names.unlink(batch, directory, name))
 
     def rmdir(self, directory: int, name: bytes) -> None:
         """Remove an empty directory."""
-        batch = self._batch(frees=True)
-        self._release(batch, self._names.rmdir(batch, directory, name))
+        batch = self._changing.begin(frees=True)
+        self._removal.release(batch, self._names.rmdir(batch, directory, name))
 
     def rename(self, directory: int, name: bytes, new_directory: int, new_name: bytes, flags: int = 0) -> None:
         """Move a name; flags are NOREPLACE and EXCHANGE of the system call."""
-        batch = self._batch()
-        self._release(batch, self._names.rename(batch, directory, name, new_directory, new_name, flags))
+        batch = self._changing.begin()
+        self._removal.release(batch, self._names.rename(batch, directory, name, new_directory, new_name, flags))
 
     def change(
         self,
@@ -259,7 +239,7 @@ class Draft:
         Raises:
             OSError: EISDIR or EINVAL for the size of what is no file, or the disk said no.
         """
-        batch = self._batch()
+        batch = self._changing.begin()
         now = time.time_ns()
         row = batch.inode(ino)
         if size is not None:
@@ -285,10 +265,10 @@ class Draft:
         batch.set_inode(ino, row)
         if mode is not None or mtime_ns is not None or size is not None:
             batch.mark_inode(ino)
-        self._apply(batch)
+        self._changing.apply(batch)
         if size is not None and not self._usage.is_written(ino):
-            self._queue(ino)
-        return _attributes(ino, row)
+            self._uptake.queue(ino)
+        return attributes_of(ino, row)
 
     def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from a file; shorter than `size` only at its end."""
@@ -299,7 +279,7 @@ class Draft:
 
     def write(self, ino: int, offset: int, piece: bytes) -> int:
         """Write to a file; tells how many bytes were written, fewer than there are only if the disk is full."""
-        return self._contents.write(self._batch(), ino, offset, piece, timed=self._timed)
+        return self._contents.write(self._changing.begin(), ino, offset, piece, timed=self._timed)
 
     def sync(self, ino: int) -> None:
         """Make a file's bytes, and all changes so far, survive the machine."""
@@ -322,8 +302,8 @@ class Draft:
 
     def forget(self, ino: int, count: int) -> None:
         """The kernel forgot an inode that it was told of so often."""
-        if self._usage.forget(ino, count) and ino in self._orphans:
-            self._bury(ino)
+        if self._usage.forget(ino, count):
+            self._removal.forgotten(ino)
 
     def opened(self, ino: int, writing: bool) -> None:
         """A file was opened."""
@@ -331,14 +311,13 @@ class Draft:
 
     def closed(self, ino: int, writing: bool) -> None:
         """A file was closed."""
-        if self._usage.closed(ino, writing) and ino not in self._orphans:
-            self._queue(ino)
-        if ino in self._orphans and not self._usage.is_used(ino):
-            self._bury(ino)
+        if self._usage.closed(ino, writing) and ino not in self._removal.orphans:
+            self._uptake.queue(ino)
+        self._removal.closed(ino)
 
     def open_for_writing(self) -> list[int]:
         """Files with names that somebody has open for writing."""
-        return [ino for ino in self._usage.writers if ino not in self._orphans]
+        return [ino for ino in self._usage.writers if ino not in self._removal.orphans]
 
     # ---------------------------------------------------------------------------------------------------- storing
 
@@ -348,43 +327,11 @@ class Draft:
 
     def jobs(self, files: int = 128, size: int = 64 << 20) -> list[Job]:
         """What is to be stored next, at most so many files and about so many bytes."""
-        return [job for due in list(self._backlog.take(files, size)) if (job := self._job(due)) is not None]
-
-    def _job(self, due: Due) -> Job | None:
-        """What the storer is told of a file; nothing of one that is written to here and there."""
-        row = self._inodes.get(due.ino)
-        known = max(0, (due.known or 0) - UNCERTAIN)
-        found = list(islice(extents(self._database, due.ino, known), _MAX_EXTENTS + 1))
-        start = max(row.content.limit, found[0].start if found and known else 0)
-        size, final = due.size, due.final
-        if len(found) > _MAX_EXTENTS:
-            if due.known is None:
-                return None
-            del found[_MAX_EXTENTS:]
-            size, final = found[-1].end, False
-            self._backlog.put_back(due, size)
-        runs = [(extent.start, Extent(extent.end, extent.data, extent.base)) for extent in found]
-        return Job(due.ino, row.counter, size, runs, final, start, row.content.limit)
+        return self._uptake.jobs(files, size)
 
     def stored(self, results: Iterable[Stored]) -> None:
         """Take over what was stored, of files whose bytes did not change since they were read."""
-        for result in results:
-            if not self._inodes.is_own(result.ino):
-                continue
-            row = self._inodes.get(result.ino)
-            if row.counter == result.counter and row.nlink and self._has_extents(result.ino):
-                self._take_over(result, row.size)
-
-    def _take_over(self, result: Stored, size: int) -> None:
-        batch = self._batch(frees=True)
-        content = Content(result.digest, result.extra, result.size, result.size)
-        if result.size == size:
-            self._contents.replace_by_stored(batch, result.ino, content)
-        elif result.size < size:  # with the same counter it was only appended to
-            self._contents.replace_beginning(batch, result.ino, content)
-        self._apply(batch)
-        if result.size == size:
-            self._backlog.gone(result.ino)
+        self._uptake.stored(results)
 
     # ---------------------------------------------------------------------------------------------------- committing
 
@@ -413,7 +360,7 @@ class Draft:
     def settle(self, portion: Portion) -> None:
         """Take over what a commit found out; of files only what did not change since the freeze."""
         self.stored(portion.files)
-        batch = self._batch()
+        batch = self._changing.begin()
         for ino, committed in portion.directories:
             try:
                 row = batch.inode(ino)
@@ -464,77 +411,6 @@ class Draft:
             self.checkpoint()
         self._files.close()
         self._database.close()
-
-    # ---------------------------------------------------------------------------------------------------- within
-
-    def _batch(self, *, frees: bool = False) -> Batch:
-        self._contents.waste.spare()  # of one that came to nothing
-        batch = Batch(self._database, self._inodes, self._counters, self._base)
-        batch.frees = frees
-        return batch
-
-    def _apply(self, batch: Batch) -> None:
-        """Apply a change that may give up data files."""
-        waste = self._contents.waste
-        try:
-            batch.apply()
-        except BaseException:
-            waste.spare()
-            raise
-        waste.accept()
-        if waste.is_due:
-            with suppress(OSError):  # the change is made, and what it gave up stays
-                self._database.sync()
-                waste.remove()
-
-    def _queue(self, ino: int) -> None:
-        """Have a file stored some time, if all its bytes are in data files, or were before it was stored as it grew."""
-        row = self._inodes.get(ino)
-        whole = not row.content.limit or self._backlog.is_growing(ino)
-        if row.size and whole and self._has_extents(ino):
-            self._backlog.closed(ino, row.size)
-
-    def _has_extents(self, ino: int) -> bool:
-        return bool(self._database.items(b"E" + number(ino), limit=1))
-
-    def _release(self, batch: Batch, ino: int) -> None:
-        """Apply a change that took a name from an inode (or from none: 0)."""
-        if not ino or batch.inode(ino).nlink:
-            batch.apply()
-            return
-        self._backlog.gone(ino)
-        if self._usage.is_used(ino):
-            batch.put(orphan_key(ino))
-            batch.apply()
-            self._orphans.add(ino)
-        else:
-            self._destroy(batch, ino)
-
-    def _bury(self, ino: int) -> None:
-        """Remove an inode without names that nobody uses any more."""
-        batch = self._batch(frees=True)
-        batch.delete(orphan_key(ino))
-        self._destroy(batch, ino)
-        self._orphans.discard(ino)
-
-    def _destroy(self, batch: Batch, ino: int) -> None:
-        """Remove an inode; one of the base keeps a row that says so, or it would be as the base has it again."""
-        row = batch.inode(ino)
-        if stat.S_ISREG(row.mode):
-            self._contents.empty(batch, ino)
-            self._backlog.gone(ino)
-        if ino < BASE:
-            batch.drop_inode(ino)
-        else:
-            batch.set_inode(ino, replace(row, size=0, content=NO_CONTENT, data=0))
-        self._apply(batch)
-
-
-def _attributes(ino: int, row: InodeRow) -> Attributes:
-    size = DIRECTORY_SIZE if stat.S_ISDIR(row.mode) else row.size
-    return Attributes(
-        ino, row.mode, row.nlink, row.uid, row.gid, row.rdev, size, row.atime_ns, row.mtime_ns, row.ctime_ns
-    )
 
 
 def _owner(directory: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import pytest
 from artfs.catalog import NewVersion
 from artfs.names import parse_entry_path, parse_ref
 from artfs.store import Store, open_store
-from artfs.vfs.draft import backlog, draft, placing, storing, waste
+from artfs.vfs.draft import backlog, placing, storing, uptake, waste
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.draft.storer import DraftStorer
@@ -147,7 +147,7 @@ def test_a_file_takes_no_more_room_than_its_bytes_while_it_is_copied_in(file: Gr
 def test_a_storer_that_is_far_behind_is_told_of_a_file_bit_by_bit(
     file: Growing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(draft, "_MAX_EXTENTS", 12)
+    monkeypatch.setattr(uptake, "_MAX_EXTENTS", 12)
     for _ in range(56):
         file.append(MEGABYTE)
     last = jobs = file.draft.jobs()
