@@ -188,7 +188,7 @@ class StoredFile(io.RawIOBase):
         if self._row.kind == Kind.SYMLINK:
             data: bytes | bytearray | memoryview = self._row.extra[self._position : self._position + len(view)]
         else:
-            if not self._store.usable:  # the file was open already when this process was forked
+            if not self._store.current:  # as when the file was open already when this process was forked
                 self._store = shared_store(self._store.path, create=False)
             data = self._store.content.read(self._row, self._position, len(view))
         view[: len(data)] = data

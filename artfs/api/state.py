@@ -200,10 +200,10 @@ class ArtifactState(Described):
         return self._live()
 
     def _live(self) -> Store:
-        """The store, opened again where it was closed or this is a child that was forked since."""
+        """The store; opened again where it was closed or its index made again, or in a child that was forked since."""
         if self._store is None:
             raise ArtifactNotLoggedError(f"artifact {self.name} is in no store yet: log it first")
-        if not self._store.usable:
+        if not self._store.current:
             self._store = shared_store(self._store.path, create=False)
         return self._store
 

@@ -43,7 +43,9 @@ def shared_store(store: StoreLike = None, *, create: bool = True) -> Store:
     key = (os.getpid(), os.path.realpath(path))
     with _lock:
         found = _open.get(key)
-        if found is None or not found.usable:
+        if found is None or not found.current:
+            if found is not None and found.usable:
+                found.close()  # its index was made again, and a process has one of a store open at a time
             found = _open[key] = open_store(path, create=create)
         return found
 

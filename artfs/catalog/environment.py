@@ -222,11 +222,21 @@ class Environment:
             StorageError: The system refused.
         """
         try:
-            inode = (self.index / "data.mdb").stat().st_ino
+            replaced = self._is_replaced()
         except OSError as error:
             raise StorageError.of(error, f"looking for the index {self.index}") from error
-        if inode != self._inode:
+        if replaced:
             raise StoreError("the index was made again meanwhile: open the store again and repeat")
+
+    def is_in_place(self) -> bool:
+        """Whether the index that is open is the store's, or there is no other."""
+        try:
+            return not self._is_replaced()
+        except OSError:
+            return True
+
+    def _is_replaced(self) -> bool:
+        return (self.index / "data.mdb").stat().st_ino != self._inode
 
     def _commit_failure(self, error: lmdb.Error | OSError) -> ArtfsError:
         if isinstance(error, OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +24,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker: whether it was busy after how many requests when last looked at, and since when that is so."""
+    """A worker: whether it was busy after how many requests when last looked at, and since when that is so.
+
+    An outgoing one ends after its next request, and another is there in its place.
+    """
 
     slot: int
     since: float
     seen: tuple[int, int] = (0, 0)
+    outgoing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,35 @@ class Crew:
         """Whether a worker waits for requests."""
         return any(self._states.slot(worker.slot)[READY] for worker in self._workers.values())
 
+    @property
+    def renewing(self) -> bool:
+        """Whether there are workers that end after their next request, so that it is good to ask for something."""
+        return any(worker.outgoing for worker in self._workers.values())
+
+    def renew(self, *, may_kill: bool) -> bool:
+        """Have others take the place of all workers, because what these opened is no longer what there is.
+
+        Those that are led are killed and begin anew. Others end after their next request: an idle one sleeps in the
+        device's read, and whoever interrupts that may lose a request.
+
+        Args:
+            may_kill: What a killed worker was at is asked for again.
+
+        Returns:
+            Whether it could be done.
+        """
+        if self._anew is None:
+            for worker in self._workers.values():
+                self._states.slot(worker.slot)[RETIRE] = 1
+                worker.outgoing = True
+        elif may_kill:
+            for pid, worker in self._workers.items():
+                if worker.slot == 0:
+                    os.kill(pid, signal.SIGKILL)
+        else:
+            return False
+        return True
+
     def reap(self, now: float) -> list[Death]:
         """Wait for those that have ended. Their successors are started by `tick`."""
         deaths = []
@@ -94,7 +128,9 @@ class Crew:
             state = self._states.slot(worker.slot)
             death = Death(pid, os.waitstatus_to_exitcode(status), bool(state[BUSY]))
             del self._workers[pid]
-            if death.status == 0 and state[RETIRE]:
+            if worker.outgoing and death.status == 0:
+                pass  # its successor was not waited for
+            elif death.status == 0 and state[RETIRE]:
                 self._target -= 1
             else:
                 self._not_before = now + self._backoff.delay(now)
@@ -108,13 +144,17 @@ class Crew:
     def tick(self, now: float) -> None:
         """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so."""
         self._watch(now)
-        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._workers.values())
-        if stuck and len(self._workers) == self._target < self._states.slots:
+        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._staying)
+        if stuck and len(self._staying) == self._target < self._states.slots:
             self._target += 1
             _log.info("all workers are busy with slow requests: there are %d of them now", self._target)
         self._retire_one(now)
-        while len(self._workers) < self._target and now >= self._not_before:
+        while len(self._staying) < self._target and now >= self._not_before and len(self._workers) < self._states.slots:
             self._start(now)
+
+    @property
+    def _staying(self) -> list[_Worker]:
+        return [worker for worker in self._workers.values() if not worker.outgoing]
 
     def _watch(self, now: float) -> None:
         """Note who has moved since the last look."""
@@ -129,13 +169,12 @@ class Crew:
     def _retire_one(self, now: float) -> None:
         """Have one of the workers above the wanted number end, after a quiet time.
 
-        It ends after its next request: an idle one sleeps in the device's read, and whoever interrupts that may lose a
-        request.
+        It ends after its next request, as with `renew`.
         """
         if self._target <= self._wanted or now - self._last_crowded < _QUIET_SECONDS:
             return
-        states = [self._states.slot(worker.slot) for worker in self._workers.values()]
-        if not any(state[RETIRE] for state in states):
+        states = [self._states.slot(worker.slot) for worker in self._staying]
+        if states and not any(state[RETIRE] for state in states):
             states[-1][RETIRE] = 1
 
     def _start(self, now: float) -> None:

@@ -44,6 +44,7 @@ class Service:
         share: Have workers share the device's descriptor, as they must where it cannot be cloned.
         again: Have requests that a process left without an answer sent to its successor, where only one process answers
             and the kernel can do that.
+        outdated: Tells, once, that what its processes opened was replaced, so that others have to take their place.
     """
 
     store: Path
@@ -54,6 +55,7 @@ class Service:
     verbose: bool = False
     share: bool = False
     again: bool = True
+    outdated: Callable[[], bool] = lambda: False
 
 
 def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
@@ -82,7 +84,17 @@ def serve(service: Service, on_ready: Callable[[MountInfo], None]) -> None:
         clone = not service.share and not again and can_clone(session)
         crew, states = service.staff.crew(Post(session, log, clone, again))
         safe = clone or again
-        supervisor = Supervisor(mount, session, crew, states, replaceable=safe, signals=signals, log=log, sink=sink)
+        supervisor = Supervisor(
+            mount,
+            session,
+            crew,
+            states,
+            replaceable=safe,
+            signals=signals,
+            log=log,
+            sink=sink,
+            outdated=service.outdated,
+        )
         _log.info("mounting %s on %s%s", mount.store, mount.mountpoint, "" if safe else ", sharing the device")
         gc.collect()
         supervisor.run(lambda: on_ready(mount))

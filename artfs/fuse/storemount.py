@@ -9,6 +9,7 @@ from pathlib import Path
 
 from artfs.chunks.cache import PlainCache, SharedPlainCache
 from artfs.errors import StorageError
+from artfs.fuse.indexwatch import IndexWatch
 from artfs.fuse.options import MountOptions
 from artfs.fuse.readers import Readers
 from artfs.fuse.serve import Service, serve
@@ -53,7 +54,8 @@ def serve_store(
         raise StorageError.of(error, f"telling gc of the mount in {layout.readers}") from error
     staff = Readers(lambda: _view(layout, cache, ReaderCounts(reader.directory)), options)
     try:
-        serve(Service(layout.root, mountpoint, staff, options, verbose=verbose), on_ready)
+        outdated = IndexWatch(layout).replaced
+        serve(Service(layout.root, mountpoint, staff, options, verbose=verbose, outdated=outdated), on_ready)
     finally:
         reader.close()
 

@@ -50,6 +50,7 @@ class Supervisor:
         signals: Descriptor that tells of signals.
         log: Pipe of the workers' stderr, and this process's.
         sink: Takes what comes through it.
+        outdated: Tells, once, that what the workers opened was replaced.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Supervisor:
         signals: int,
         log: LogPipe,
         sink: Callable[[bytes], None],
+        outdated: Callable[[], bool],
     ) -> None:
         self._mount = mount
         self._session = session
@@ -72,6 +74,7 @@ class Supervisor:
         self._signals = signals
         self._log_pipe = log
         self._sink = sink
+        self._outdated = outdated
         self._prober = 0
         self._answers = False
         self._ends_at = float("inf")
@@ -115,8 +118,23 @@ class Supervisor:
             self._note(death)
         if self._unmounted() or now >= self._ends_at:
             return True
+        if self._answers:
+            self._renew()
         self._crew.tick(now)
         return False
+
+    def _renew(self) -> None:
+        """Have workers that know what there was make room for others that know what there is."""
+        if self._outdated():
+            if self._crew.renew(may_kill=self._replaceable):
+                _log.info("the index was made again: the processes of this mount begin anew")
+            else:
+                _log.error("the index was made again: unmount %s and mount it again", self._mount.mountpoint)
+        if self._prober:
+            ended, _status = os.waitpid(self._prober, os.WNOHANG)
+            self._prober = 0 if ended else self._prober
+        elif self._crew.renewing:
+            self._prober = fork_child(self._probe)
 
     def _is_urgent(self) -> bool:
         """Whether somebody asks, once it is unmounted, to end now."""

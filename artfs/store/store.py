@@ -78,6 +78,11 @@ class Store:
         """Whether it is open, in the process that opened it."""
         return not self._closed and self._pid == os.getpid()
 
+    @property
+    def current(self) -> bool:
+        """Whether it is usable, and its index was not made again since it was opened."""
+        return self.usable and self.catalog.environment.is_in_place()
+
     def close(self) -> None:
         """Close files and the index."""
         self._closed = True

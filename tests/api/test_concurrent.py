@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import artfs
+from artfs.store.fsck import fsck
 
 _PROGRAM = """
 import sys, artfs
@@ -35,3 +38,24 @@ def test_eight_processes_at_once_make_eight_whole_versions_and_latest_is_the_las
             f"{me} {number}" for number in range(20)
         ]
     assert api.artifact("shared").version == "v7"
+
+
+def _one_file(text: str) -> artfs.Artifact:
+    artifact = artfs.Artifact("animals", "dataset")
+    with artifact.new_file("file") as file:
+        file.write(text)
+    return artifact
+
+
+def test_a_process_goes_on_after_the_index_was_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "store"
+    monkeypatch.setenv("ARTFS_STORE", str(place))
+    run = artfs.init(store=place)
+    first = run.log_artifact(_one_file("before"))
+    with first.open("file") as file:
+        (place / "index" / "data.mdb").unlink()
+        assert not fsck(place, repair=True).affected
+        assert file.read() == b"before"
+    assert [entry.path for entry in first.files()] == ["file"]
+    second = run.log_artifact(_one_file("after"))
+    assert [found.name for found in artfs.Api(place).artifacts("animals")] == [second.name, first.name]

@@ -245,3 +245,16 @@ def test_a_killed_worker_fails_no_reader_but_its_own_and_is_replaced(
     assert kills > 0
     assert [reader["wrong"] for reader in told] == [[]] * len(readers)
     assert [line for line in store.troubles() if "was killed by signal 9" not in line] == []
+
+
+def test_a_mount_shows_what_there_is_after_the_index_was_made_again(store: MountedStore) -> None:
+    """S53: When `artfs fsck --repair` has made the index again, a mount works on the new one within a second."""
+    artifact = store.mountpoint / "animals"
+    with open(artifact / "v0" / "number") as open_before:
+        for index in (1, 2):
+            (store.store / "index" / "data.mdb").unlink()
+            assert store.run("fsck", "--repair").code == 0
+            store.put(_numbered(store, index), name="animals")
+            _soon(partial(_names, artifact), ["latest", *(f"v{number}" for number in range(index + 1))])
+            _soon((artifact / "latest" / "number").read_text, str(index))
+        assert open_before.read() == "0"

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from artfs.store import open_store
+from artfs.store.fsck import fsck
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
 from tests.support.drafts import make_draft
+from tests.support.mounts import wait_until
 from tests.support.stagedstore import StagedStore
 
 _BIG = 8 << 20
@@ -171,3 +173,23 @@ def test_a_draft_does_what_a_local_file_system_does(draft: Path) -> None:
         file.seek(0)
         assert file.read() == b"01234x6789"
     assert not (draft / "link").exists()
+
+
+def test_a_draft_can_be_committed_after_the_index_was_made_again(staged: StagedStore, draft: Path) -> None:
+    """S53: When `artfs fsck --repair` has made the index again, a mount works on the new one within a second."""
+    (draft / "before").write_bytes(b"before")
+    server = staged.server
+    with open(draft / "open", "wb") as file:
+        file.write(b"o")
+        (staged.store / "index" / "data.mdb").unlink()
+        assert not fsck(staged.store, repair=True).affected
+        wait_until(lambda: staged.server != server)
+        file.write(b"pen")
+    (draft / "after").write_bytes(b"after")
+    staged.commit(draft)
+    version = staged.extracted("animals:v0")
+    assert {path.name: path.read_bytes() for path in version.iterdir()} == {
+        "before": b"before",
+        "open": b"open",
+        "after": b"after",
+    }

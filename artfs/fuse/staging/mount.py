@@ -14,6 +14,7 @@ from typing import Final
 from artfs.errors import ConflictError
 from artfs.fuse.crew import Crew
 from artfs.fuse.device import clone_into, send_again
+from artfs.fuse.indexwatch import IndexWatch
 from artfs.fuse.options import MountOptions
 from artfs.fuse.report import encode_error
 from artfs.fuse.serve import Service, serve
@@ -122,7 +123,15 @@ def serve_drafts(
         ArtfsError: The store cannot be opened or not be mounted.
     """
     layout = read_layout(Path(store))
-    service = Service(layout.root, mountpoint, Stage(layout.root, options), options, writable=True, verbose=verbose)
+    service = Service(
+        layout.root,
+        mountpoint,
+        Stage(layout.root, options),
+        options,
+        writable=True,
+        verbose=verbose,
+        outdated=IndexWatch(layout).replaced,
+    )
     with _locked(layout):
         serve(service, on_ready)
 
