@@ -381,7 +381,10 @@ class Draft:
         self._contents.thaw()
 
     def sweep(self, limit: int = 1000) -> bool:
-        """Remove some rows that a commit made void, and data files without rows; tells whether there may be more."""
+        """Remove some of what there is no use for; tells whether there may be more.
+
+        Rows that a commit made void, then data files without rows, at last the room of small files that went.
+        """
         end = number(self._counters.state.committed + 1)
         for table in (b"Y", b"Z"):
             found = [key for key, _nothing in self._database.items(table, limit=limit) if key < end]
@@ -390,6 +393,7 @@ class Draft:
                 return True
         waste = self._contents.waste
         if waste.is_empty:
+            waste.remove(idle=True)
             return False
         self._database.sync()
         waste.remove()

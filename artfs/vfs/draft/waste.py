@@ -75,11 +75,18 @@ class Waste:
             return False
         if len(self._pieces) >= _DUE_PIECES or self._bytes >= _DUE_BYTES:
             return True
+        return self._is_scarce()
+
+    def _is_scarce(self) -> bool:
         room = self._files.free_space()
         return room.f_bavail * room.f_frsize < _SCARCE_BYTES
 
-    def remove(self) -> None:
-        """Remove some of it. All changes so far are durable."""
+    def remove(self, *, idle: bool = False) -> None:
+        """Remove some of it. All changes so far are durable.
+
+        Args:
+            idle: There is nothing better to do.
+        """
         for _ in range(0 if self.is_empty else min(_AT_A_TIME, len(self._pieces))):
             data, base, size = self._pieces.popleft()
             self._bytes -= size
@@ -87,3 +94,4 @@ class Waste:
                 self._spool.release(data, base)
             else:
                 self._files.remove(data)
+        self._spool.give_back(every=idle or self._is_scarce())
