@@ -397,7 +397,7 @@ class Draft:
             return False
         self._database.sync()
         waste.remove()
-        return not waste.is_empty
+        return True
 
     def checkpoint_if_due(self) -> None:
         """Begin a new log when this one is long."""
