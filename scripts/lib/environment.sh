@@ -59,6 +59,10 @@ missing_for_tests() {
     for pair in cmp:diffutils getfattr:attr git:git npm:npm rsync:rsync sqlite3:sqlite3 unzip:unzip; do
         have "${pair%%:*}" || echo "${pair##*:}"
     done
+    # These are where an ordinary user's PATH does not lead.
+    for pair in losetup:mount mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs; do
+        PATH=$PATH:/usr/sbin:/sbin have "${pair%%:*}" || echo "${pair##*:}"
+    done
 }
 
 # ---- Python ---------------------------------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ def commit(
     """
     frozen = draft.freeze()
     copy = copy or draft.directory.with_name("frozen")
-    shutil.copytree(draft.directory, copy, dirs_exist_ok=True)
+    # Not LMDB's lock file: who opens and closes it loses the locks that tell others that somebody is at the draft.
+    shutil.copytree(draft.directory, copy, ignore=shutil.ignore_patterns("lock.mdb"), dirs_exist_ok=True)
     reports: list[Report] = []
     try:
         outcome = storer.commit(copy, request or CommitRequest(), reports.append)

@@ -1,10 +1,11 @@
-"""Random histories for as long as one likes: `scripts/torture [NAME] [--minutes N] [--seed SEED]`.
+"""Random histories for as long as one likes: `scripts/torture [NAME] [--minutes N | --cuts N] [--seed SEED]`.
 
     staging   a draft in a real staging mount against a native directory, with commits and kills
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
     faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
     gc        16 readers and 4 committers beside gc
+    powercut  histories on an ext4 and an XFS, and 50 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -31,6 +32,8 @@ from tests.support.damage import flip_at_random, make_store
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
 from tests.support.gc_crowd import run_crowd
+from tests.support.powercut.devices import FILE_SYSTEMS
+from tests.support.powercut.powercuts import CUTS_A_ROUND, check_power_cuts, cut_power
 from tests.support.stagedstore import StagedStore
 from tests.support.twinmachine import machine_on
 
@@ -90,7 +93,17 @@ def _gc(number: int) -> None:
     print("  " + ", ".join(f"{count:,} {what}" for what, count in sorted(done.items())), flush=True)
 
 
-_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "gc": _gc, "damage": _damage}
+def _powercut(number: int) -> None:
+    for kind in FILE_SYSTEMS:
+        done = cut_power(kind, number, CUTS_A_ROUND // len(FILE_SYSTEMS))
+        print(f"  {kind}: {done}", flush=True)
+        check_power_cuts(done)
+        without = cut_power(kind, number, 20, no_sync="/")
+        assert without.history["swallowed"]
+        assert without.broken
+
+
+_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "gc": _gc, "damage": _damage, "powercut": _powercut}
 
 
 def _round(name: str, number: int) -> None:
@@ -106,12 +119,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/torture", description="Random histories for a long time.")
     parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
+    parser.add_argument("--cuts", type=int, help="of powercut: how many, however long that takes")
     parser.add_argument("--seed", type=int, help="run the round of this seed again, and no other")
     options = parser.parse_args()
     names = [options.name] if options.name else names
     end = time.monotonic() + 60 * options.minutes
+    most = -(-options.cuts // CUTS_A_ROUND) if options.cuts and options.name == "powercut" else None
     rounds = 0
-    while options.seed is not None or time.monotonic() < end:
+    while options.seed is not None or (time.monotonic() < end if most is None else rounds < most):
         name = names[rounds % len(names)]
         number = secrets.randbits(32) if options.seed is None else options.seed
         print(f"{name}: round {rounds + 1}, seed {number}", flush=True)

@@ -1,0 +1,107 @@
+"""Record a history on a disk, and let the power go at many points of it.
+
+python -m tests.support.powercut.cutting FILE_SYSTEM SEED CUTS NO_SYNC
+
+Runs as root in namespaces of its own (`powercuts.cut_power`), beside a disk in memory. Prints a line of JSON about the
+history, and one for each cut.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tests.support.powercut.blocklog import Cut, DiskImage
+from tests.support.powercut.devices import mounted, umount
+from tests.support.powercut.judging import broken_promises
+from tests.support.powercut.looking import look
+from tests.support.powercut.recording import STORE, Recording
+
+_SOMETHING = bytes(range(256)) * 100
+
+
+def _look_in_child(store: Path, aside: Path) -> dict[str, Any]:
+    """Look in a process of its own: it may die of what it finds."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(reading)
+        _be_child(store, aside, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    status = os.waitpid(pid, 0)[1]
+    return dict(json.loads(told)) if told else {"died": f"wait status {status}"}
+
+
+def _be_child(store: Path, aside: Path, writing: int) -> NoReturn:
+    try:
+        found = look(store, aside)
+    except Exception:  # noqa: BLE001 - told to whoever looks
+        found = {"died": traceback.format_exc()}
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(json.dumps(found).encode())
+    os._exit(0)
+
+
+def _cut_all(top: Path, recording: Recording, rng: random.Random, cuts: int) -> Iterator[dict[str, Any]]:
+    log = recording.log
+    first, last = log.count(recording.told[0]["at"]), log.count(recording.told[-1]["at"])
+    stable, done = DiskImage(recording.base), 0
+    for number in sorted(log.choose(first, last, rng) for _ in range(cuts)):
+        cut = log.cut(number, rng)
+        stable.write(log.records[done : cut.durable])
+        done = cut.durable
+        image = stable.copy(top / "cut")
+        image.write(cut.written)
+        image.close()
+        yield {"record": number, "of": last, **_outcome(top, recording, cut)}
+        image.path.unlink()
+    stable.close()
+
+
+def _outcome(top: Path, recording: Recording, cut: Cut) -> dict[str, Any]:
+    found: dict[str, Any]
+    try:
+        with mounted(recording.kind, top / "cut", top / "after", recording.options) as directory:
+            found = _look_in_child(directory / STORE, top / "aside")
+    except OSError as error:
+        found = {"died": str(error)}
+    died = found.get("died")
+    return {
+        "written": len(cut.written),
+        "dropped": cut.dropped,
+        "opened": found.get("opened", 0.0),
+        "refused": found.get("refused", []),
+        "broken": [died] if died is not None else broken_promises(recording.told, cut.position, found),
+    }
+
+
+def main() -> None:
+    """Record, cut, and tell."""
+    kind, seed, cuts, no_sync = sys.argv[1:]
+    rng = random.Random(int(seed))
+    with tempfile.TemporaryDirectory(prefix="artfs-powercut-") as name:
+        top = Path(name)
+        subprocess.run(["mount", "-t", "tmpfs", "powercut", top], check=True)
+        try:
+            (top / "aside").mkdir()
+            (top / "aside" / "file").write_bytes(_SOMETHING)
+            recording = Recording(top, kind, rng, no_sync)
+            print(json.dumps(recording.summary()), flush=True)
+            for found in _cut_all(top, recording, rng, int(cuts)):
+                print(json.dumps(found), flush=True)
+        finally:
+            umount(top, lazily=True)  # a loop device may hold an image for a moment
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What a process finds in a store after the power went."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from artfs.catalog import NewVersion, current_actor
+from artfs.errors import ArtfsError, StoreNotFoundError
+from artfs.store import Store, open_store
+from artfs.store.layout import read_layout
+from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.home import DraftsHome
+from artfs.vfs.draft.rows import BASE
+from artfs.vfs.fsck import check_store
+from artfs.vfs.gc import collect_store
+from tests.support.powercut.state import contents_of, file_bytes, state_of, sum_of
+
+__all__ = ["look"]
+
+
+def look(path: Path, aside: Path) -> dict[str, Any]:
+    """Open a store, read all of it, check it, and go on with it.
+
+    Args:
+        path: The store's directory.
+        aside: A directory of something to store.
+
+    Returns:
+        `opened`: how long an open took, in seconds; `refused`: what it said, and what `artfs fsck --repair` found then;
+        `missing`: whether there was no store. `state`: what is in sight; `contents`: a digest of the contents of each
+        version, by its digest; `drafts`: the sizes of the whole files of each. `findings`: what fsck says.
+    """
+    found: dict[str, Any] = {"refused": [], "missing": False}
+    begin = time.monotonic()
+    try:
+        open_store(path).close()
+    except StoreNotFoundError:
+        found["missing"] = True
+        open_store(path, create=True).close()
+    except ArtfsError as error:
+        found["refused"].append(str(error))
+    found["opened"] = time.monotonic() - begin
+    if found["refused"]:
+        repaired = check_store(path, repair=True)
+        found["refused"] += [f"{finding.invariant} {finding.message}" for finding in repaired.findings]
+    found["findings"] = _findings(path)
+    with open_store(path) as store:
+        found["state"] = state_of(store)
+        found["contents"] = _contents(store)
+        found["drafts"] = _drafts(store)
+        store.put([aside], NewVersion("afterwards"))
+        collect_store(store, current_actor(), patience=1.0)
+    found["findings"] += _findings(path)
+    found["left over"] = sorted(entry.name for entry in read_layout(path).tmp.iterdir())
+    return found
+
+
+def _findings(path: Path) -> list[str]:
+    return [f"{finding.invariant} {finding.message}" for finding in check_store(path, read_data=True).findings]
+
+
+def _contents(store: Store) -> dict[str, str]:
+    with store.catalog.view() as view:
+        versions = [version for artifact in view.artifacts() for version in view.versions(artifact.serial)]
+    return {version.digest.hex(): sum_of(contents_of(store, version)) for version in versions}
+
+
+def _drafts(store: Store) -> dict[str, dict[str, int]]:
+    home = DraftsHome(store.layout.drafts)
+    found = {}
+    with home.lock():
+        for place in home.list():
+            draft = Draft(place.path, store)
+            try:
+                found[place.name] = dict(_whole_files(draft))
+            finally:
+                draft.close()
+    return found
+
+
+def _whole_files(draft: Draft) -> list[tuple[str, int]]:
+    found = []
+    for name, attributes, _offset in draft.listdir(BASE):
+        number = name[1:]
+        if name.startswith(b"f") and number.isdigit():
+            data = bytes(draft.read(attributes.ino, 0, attributes.size))
+            whole = data == file_bytes(int(number), attributes.size)
+            found.append((name.decode(), attributes.size if whole else -1))
+    return found
