@@ -4,7 +4,7 @@
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
     faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
-    gc        16 readers and 4 committers beside gc
+    crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
     powercut  histories on an ext4 and an XFS, and 50 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
 
@@ -28,15 +28,16 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.support.checked import assert_clean
+from tests.support.crowd.run import run_crowd
 from tests.support.damage import flip_at_random, make_store
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
-from tests.support.gc_crowd import run_crowd
 from tests.support.powercut.devices import FILE_SYSTEMS
 from tests.support.powercut.powercuts import CUTS_A_ROUND, check_power_cuts, cut_power
 from tests.support.stagedstore import StagedStore
 from tests.support.twinmachine import machine_on
 
+_CROWD_SECONDS = 60.0
 _Machine = type[RuleBasedStateMachine]
 _SETTINGS = settings(
     max_examples=25, stateful_step_count=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -87,10 +88,14 @@ def _damage(number: int) -> None:
     print("  " + ", ".join(f"{count} x {what}" for what, count in sorted(counted.items())), flush=True)
 
 
-def _gc(number: int) -> None:
+def _crowd(number: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
-        done = run_crowd(Path(top), number, readers=16, committers=4, rounds=100)
-    print("  " + ", ".join(f"{count:,} {what}" for what, count in sorted(done.items())), flush=True)
+        crowded = run_crowd(Path(top), number, readers=16, committers=4, seconds=seconds)
+    print("  " + ", ".join(f"{count:,} {what}" for what, count in sorted(crowded.done.items())), flush=True)
+    print(f"  {crowded.watch}", flush=True)
+    assert crowded.readers == "(no active readers)"
+    assert crowded.troubles == []
+    assert crowded.watch.growing() == []
 
 
 def _powercut(number: int) -> None:
@@ -103,10 +108,13 @@ def _powercut(number: int) -> None:
         assert without.broken
 
 
-_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "gc": _gc, "damage": _damage, "powercut": _powercut}
+_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "damage": _damage, "powercut": _powercut}
 
 
-def _round(name: str, number: int) -> None:
+def _round(name: str, number: int, seconds: float) -> None:
+    if name == "crowd":
+        _crowd(number, seconds)
+        return
     if name in _OTHERS:
         _OTHERS[name](number)
         return
@@ -115,7 +123,7 @@ def _round(name: str, number: int) -> None:
 
 
 def main() -> None:
-    names = [*_MACHINES, *_OTHERS]
+    names = [*_MACHINES, *_OTHERS, "crowd"]
     parser = argparse.ArgumentParser(prog="scripts/torture", description="Random histories for a long time.")
     parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
@@ -130,7 +138,7 @@ def main() -> None:
         name = names[rounds % len(names)]
         number = secrets.randbits(32) if options.seed is None else options.seed
         print(f"{name}: round {rounds + 1}, seed {number}", flush=True)
-        _round(name, number)
+        _round(name, number, 60 * options.minutes if options.name else _CROWD_SECONDS)
         rounds += 1
         if options.seed is not None:
             break

@@ -1,15 +1,18 @@
-"""Readers, committers and gc side by side. `scripts/torture gc` does the same with more of them, for longer."""
+"""Readers, committers and gc side by side. `scripts/torture crowd` does the same with more of them, for longer."""
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
-from tests.support.gc_crowd import run_crowd
+from tests.support.crowd.run import run_crowd
 
 
-def test_each_read_equals_its_digest_beside_committers_and_gc(tmp_path: Path) -> None:
-    done = run_crowd(tmp_path, 1, readers=2, committers=2, rounds=12)
-    assert done["committed"] == 24
-    assert done["collected"] > 0
-    assert done["freed"] > 0
-    assert done["read"] > 0
+def test_each_read_equals_its_digest_beside_committers_and_gc_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    crowded = run_crowd(tmp_path, seed, readers=2, committers=3, seconds=12)
+    assert set(crowded.done) == {"committed", "deleted", "collected", "freed", "read", "read in the mount"}
+    assert all(crowded.done.values()), crowded.done
+    assert crowded.readers == "(no active readers)"
+    assert crowded.troubles == []
