@@ -23,9 +23,6 @@ def init(
     id: str | None = None,  # noqa: A002 - W&B's word
     store: StoreLike = None,
     pin: bool = True,
-    *,
-    project: str | None = None,
-    entity: str | None = None,
 ) -> Run:
     """Start a run, or go on with one.
 
@@ -38,15 +35,12 @@ def init(
         id: The id of a run that is to go on, or that a new one is to have: 8 of the characters a-z and 0-9.
         store: The store or its directory; None: `$ARTFS_STORE`, else the user's own. It is made if there is none.
         pin: Have each alias stay the version that it is when the run first asks for it, in mounts too.
-        project: Without effect here, a store is one project; for scripts that were written for W&B.
-        entity: Likewise.
 
     Raises:
         InvalidInputError: An id or value is not allowed.
         TypeError: The config holds what JSON cannot express.
         StoreError: The store cannot be used.
     """
-    del project, entity
     given = {} if config is None else config if isinstance(config, Mapping) else vars(config)
     here = working_directory()
     commit = checked_out_commit(Path(here)) if here else None

@@ -141,11 +141,6 @@ def test_a_run_that_logs_contents_which_are_there_has_logged_them_and_the_first_
     assert [found.name for found in again.ancestors()] == ["source:v0"]
 
 
-def test_init_takes_what_scripts_for_wandb_say_of_projects(place: Path) -> None:
-    run = init(project="zoo", entity="us", name="prep", store=place)
-    assert (run.name, run.state) == ("prep", "running")
-
-
 def test_contents_that_were_there_without_a_run_stay_of_none(place: Path) -> None:
     draft().save()
     run = init(store=place)
