@@ -76,7 +76,8 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
     """No version says twice what another says.
 
     S34: A draft in which nothing was touched since its version has nothing to commit: the commit gives that
-    version, as it was, and keeps nothing of what was given with the commit; unless it is forced.
+    version, as it was, and keeps nothing of what was given with the commit; unless it is forced, or that version was
+    deleted meanwhile.
     """
     ended = stored("commit", draft)
     assert (ended.code, ended.text) == (0, "animals:v0")
@@ -90,6 +91,8 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
     ended = stored("commit", draft, "--if-changed")
     assert (ended.code, ended.text) == (0, "animals:v1")
     assert ended.err == b"artfs: animals:v1 has the same contents: no other version was made\n"
+    stored.done("rm", "animals:v1")
+    assert stored.done("commit", draft).text == "animals:v2"
 
 
 def test_a_commit_that_is_refused_tells_why_and_leaves_the_draft(stored: Commands, draft: Path) -> None:

@@ -1,8 +1,9 @@
 """What was acknowledged is there after a power cut, on an ext4 and on an XFS.
 
-A history runs on a real file system whose disk remembers each write and flush. Then the disk is made as a power cut may
-have left it: all that was written before the last flush, and of the rest anything. The kernel repairs the file system,
-and a process looks at the store. `scripts/torture powercut` does it a thousand times.
+A history, in one process or in a staging mount, runs on a real file system whose disk remembers each write and flush.
+Then the disk is made as a power cut may have left it: all that was written before the last flush, and of the rest
+anything. The kernel repairs the file system, and a process looks at the store. `scripts/torture powercut` does it a
+thousand times.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import secrets
 import pytest
 
 from tests.support.powercut.devices import FILE_SYSTEMS
-from tests.support.powercut.powercuts import check_power_cuts, cut_power, may_cut_power
+from tests.support.powercut.powercuts import HISTORIES, check_power_cuts, cut_power, may_cut_power
 
 
 def _seed() -> int:
@@ -21,16 +22,18 @@ def _seed() -> int:
     return number
 
 
+@pytest.mark.parametrize("history", HISTORIES)
 @pytest.mark.parametrize("kind", FILE_SYSTEMS)
-def test_a_power_cut_loses_nothing_that_was_acknowledged(kind: str) -> None:
-    """Proof of S25 and S32, without their mounts.
+def test_a_power_cut_loses_nothing_that_was_acknowledged(kind: str, history: str) -> None:
+    """Proof of S25 and S32.
 
     S25: What was synced (fsync, sync) survives a power cut.
+
     S32: A version that a commit named is there after a kill -9 or a power cut.
     """
     if not may_cut_power():
         return  # only root may attach a disk
-    done = cut_power(kind, _seed(), 12)
+    done = cut_power(kind, _seed(), 8, history=history)
     print(done)
     check_power_cuts(done)
 
@@ -50,6 +53,6 @@ def test_no_sync_is_made_for_nothing(place: str) -> None:
     """Those of packs, of the journal, of the index and of a draft's data files: without them something is lost."""
     if not may_cut_power():
         return  # only root may attach a disk
-    done = cut_power("xfs", _seed(), 16, no_sync=place)
+    done = cut_power("xfs", _seed(), 12, no_sync=place)
     assert done.history["swallowed"]
     assert done.broken

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 import subprocess
 import sys
@@ -13,7 +14,9 @@ import pytest
 from artfs.store import open_store
 from artfs.store.fsck import fsck
 from artfs.vfs.draft.draft import Draft
+from artfs.vfs.draft.environment import RowsEnvironment
 from artfs.vfs.draft.rows import BASE
+from artfs.vfs.draft.table import Txn
 from tests.support.drafts import make_draft
 from tests.support.mounts import wait_until
 from tests.support.stagedstore import StagedStore
@@ -139,6 +142,50 @@ def test_syncing_a_file_syncs_its_bytes_and_then_the_log(tmp_path: Path, monkeyp
                 assert synced[1].startswith("redo-")
         finally:
             draft.close()
+
+
+def test_the_names_of_data_files_are_synced_before_any_row_that_speaks_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of which rows are on the disk, and the name is not, could not be read after a power cut."""
+    synced: list[str] = []
+    real, real_commit = os.fsync, RowsEnvironment.commit
+
+    def fsync(descriptor: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        real(descriptor)
+
+    def commit(environment: RowsEnvironment, txn: Txn) -> None:
+        synced.append("rows")
+        real_commit(environment, txn)
+
+    with open_store(tmp_path / "store", create=True) as store:
+        place = make_draft(tmp_path / "draft", None)
+        monkeypatch.setattr(os, "fsync", fsync)
+        monkeypatch.setattr(RowsEnvironment, "commit", commit)
+        for _new_or_opened_again in range(2):
+            draft = Draft(place, store)
+            try:
+                synced_file, other = (
+                    draft.make(BASE, secrets.token_bytes(8).hex().encode(), stat.S_IFREG | 0o644, 0, 0).ino
+                    for _ in range(2)
+                )
+                draft.write(synced_file, 0, b"x" * (1 << 20))
+                draft.write(other, 0, b"x" * (1 << 20))
+                synced.clear()
+                draft.sync(synced_file)  # and with it the rows of the other
+                assert synced[0] == "data"
+                draft.write(other, 1 << 20, b"y")
+                synced.clear()
+                draft.checkpoint()
+                assert "data" not in synced  # which costs a flush of the disk
+                third = draft.make(BASE, secrets.token_bytes(8).hex().encode(), stat.S_IFREG | 0o644, 0, 0).ino
+                draft.write(third, 0, b"x" * (1 << 20))
+                synced.clear()
+                draft.checkpoint()
+                assert synced.index("data") < synced.index("rows")
+            finally:
+                draft.close()
 
 
 def test_a_draft_does_what_a_local_file_system_does(draft: Path) -> None:

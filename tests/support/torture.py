@@ -5,7 +5,7 @@
     catalog   the catalog against a model
     faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
     crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
-    powercut  histories on an ext4 and an XFS, and 50 power cuts a round; with every sync off they must lose something
+    powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 from hypothesis import HealthCheck, seed, settings
@@ -33,7 +34,7 @@ from tests.support.damage import flip_at_random, make_store
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
 from tests.support.powercut.devices import FILE_SYSTEMS
-from tests.support.powercut.powercuts import CUTS_A_ROUND, check_power_cuts, cut_power
+from tests.support.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
 from tests.support.stagedstore import StagedStore
 from tests.support.twinmachine import machine_on
 
@@ -99,11 +100,11 @@ def _crowd(number: int, seconds: float) -> None:
 
 
 def _powercut(number: int) -> None:
-    for kind in FILE_SYSTEMS:
-        done = cut_power(kind, number, CUTS_A_ROUND // len(FILE_SYSTEMS))
-        print(f"  {kind}: {done}", flush=True)
+    for kind, history in product(FILE_SYSTEMS, HISTORIES):
+        done = cut_power(kind, number, CUTS_A_ROUND // (len(FILE_SYSTEMS) * len(HISTORIES)), history=history)
+        print(f"  {kind}, {history}: {done}", flush=True)
         check_power_cuts(done)
-        without = cut_power(kind, number, 20, no_sync="/")
+        without = cut_power(kind, number, 20, history=history, no_sync="/")
         assert without.history["swallowed"]
         assert without.broken
 

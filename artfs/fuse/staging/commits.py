@@ -127,7 +127,7 @@ class Commits:
     def _freeze(self, pending: Pending) -> None:
         draft = pending.draft.draft
         origin = draft.origin
-        if not pending.request.force and origin.base and not draft.is_touched():
+        if not pending.request.force and draft.has_base() and not draft.is_touched():
             self._end(pending, CommitResult(pending.request.token, "committed", 100, origin.base_ref))
             return
         pending.generation = draft.freeze()

@@ -4,8 +4,9 @@ One write transaction stays open. A change goes into the log first, by a plain w
 moment it is acknowledged; then into the transaction. A checkpoint
 
 1. makes the log of the next epoch;
-2. commits the transaction, synced, and with it the number of that epoch;
-3. removes the old log.
+2. has the names of data files synced, of which rows speak;
+3. commits the transaction, synced, and with it the number of that epoch;
+4. removes the old log.
 
 Whatever comes between, the epoch in the rows says which log belongs to them. A commit that fails loses nothing: the
 log has it all.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -47,8 +48,9 @@ class DraftDatabase:
             what was never synced means damage.
     """
 
-    def __init__(self, directory: Path, environment: RowsEnvironment) -> None:
+    def __init__(self, directory: Path, environment: RowsEnvironment, sync_names: Callable[[], None]) -> None:
         self.poisoned = False
+        self._sync_names = sync_names
         self._tried = 0
         self._directory = directory
         self._environment = environment
@@ -91,8 +93,13 @@ class DraftDatabase:
             environment.close()
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
+    def open(cls, directory: Path, sync_names: Callable[[], None] = lambda: None) -> Self:
         """Open the database of a draft, as the last process left it.
+
+        Args:
+            directory: The draft's.
+            sync_names: Syncs the names of the data files that rows speak of: no row may be on the disk before them. An
+                OSError from it counts as one of the log's or the rows' own sync.
 
         Raises:
             IntegrityError: It is missing or damaged.
@@ -101,7 +108,7 @@ class DraftDatabase:
         """
         environment = RowsEnvironment.open(directory)
         try:
-            return cls(directory, environment)
+            return cls(directory, environment, sync_names)
         except BaseException:
             environment.close()
             raise
@@ -163,6 +170,7 @@ class DraftDatabase:
         """
         self._require_sound()
         try:
+            self._sync_names()
             self._log.sync()
         except OSError:
             self.poisoned = True
@@ -180,6 +188,7 @@ class DraftDatabase:
             return
         following = RedoLog(self._directory, self._epoch + 1, begin=True)
         try:
+            self._sync_names()
             self._table.change([(EPOCH_KEY, _encode_epoch(self._epoch + 1))])
             self._environment.commit(self._table.txn)
         except BaseException as error:

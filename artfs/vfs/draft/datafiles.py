@@ -84,7 +84,7 @@ class DataFiles:
         _libc.fallocate(self._descriptor(data), _PUNCH, ctypes.c_int64(offset), ctypes.c_int64(size))
 
     def sync(self, data: int) -> None:
-        """Make what was written durable, by earlier processes too.
+        """Make what was written durable, by earlier processes too; not the file's name.
 
         Raises:
             OSError: It could not be; it never will be said to be.
@@ -95,13 +95,20 @@ class DataFiles:
             return
         try:
             os.fdatasync(self._descriptor(data))
-            if self._unnamed:
-                os.fsync(self._directory)
-                self._unnamed = False
         except OSError:
             self._failed.add(data)
             raise
         self._synced.add(data)
+
+    def sync_names(self) -> None:
+        """Make the names of all that were made durable, by earlier processes too.
+
+        Raises:
+            OSError: It could not be done.
+        """
+        if self._unnamed:
+            os.fsync(self._directory)
+            self._unnamed = False
 
     def remove(self, data: int) -> None:
         """Remove a data file, which may be gone."""

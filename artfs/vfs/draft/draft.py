@@ -18,6 +18,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from artfs.catalog import Version
 from artfs.format.digest import Data
 from artfs.store import Store
 from artfs.vfs.draft.attributes import Attributes, attributes_of
@@ -79,12 +80,16 @@ class Draft:
         self.directory = directory
         self._timed = timed
         self._store = store
-        self._database = DraftDatabase.open(directory)
+        self._files = DataFiles(directory / "data")
+        try:
+            self._database = DraftDatabase.open(directory, self._files.sync_names)
+        except BaseException:
+            self._files.close()
+            raise
         self.origin = decode_origin(self._database.get(META_ORIGIN) or b"")
         self._base = BaseTree(self.origin.lower, store.pages)
         self._counters = Counters(decode_state(self._database.get(META_STATE) or b""))
         self._inodes = Inodes(self._database, self._base, _owner(directory))
-        self._files = DataFiles(directory / "data")
         self._backlog = Backlog()
         self._contents = Contents(self._database, self._files, store.content, self._backlog)
         self._changing = Changing(self._database, self._inodes, self._counters, self._base, self._contents.waste)
@@ -98,8 +103,8 @@ class Draft:
             if purge:
                 self._removal.purge()
         except BaseException:
-            self._files.close()
             self._database.close()
+            self._files.close()
             raise
 
     # ---------------------------------------------------------------------------------------------------- looking
@@ -149,6 +154,12 @@ class Draft:
         """Whether something that a version has was changed since the base was taken."""
         start = number(self._counters.state.committed + 1)
         return any(self._database.items(table, start, limit=1) for table in (b"Y", b"Z"))
+
+    def has_base(self) -> bool:
+        """Whether the version that it was made from or last committed as is there, and was not deleted."""
+        with self._store.catalog.view() as view:
+            base = view.by_serial(self.origin.base)
+        return isinstance(base, Version) and not base.deleted
 
     def is_touched_more(self, limit: int) -> bool:
         """Whether more than so many things were changed since; an inode and its name are two."""
@@ -413,8 +424,8 @@ class Draft:
         """Close it; it stays as it is."""
         with suppress(OSError):
             self.checkpoint()
-        self._files.close()
         self._database.close()
+        self._files.close()
 
 
 def _owner(directory: Path) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Record a history on a disk, and let the power go at many points of it.
 
-python -m tests.support.powercut.cutting FILE_SYSTEM SEED CUTS NO_SYNC
+python -m tests.support.powercut.cutting FILE_SYSTEM HISTORY SEED CUTS NO_SYNC
 
 Runs as root in namespaces of its own (`powercuts.cut_power`), beside a disk in memory. Prints a line of JSON about the
 history, and one for each cut.
@@ -87,7 +87,7 @@ def _outcome(top: Path, recording: Recording, cut: Cut) -> dict[str, Any]:
 
 def main() -> None:
     """Record, cut, and tell."""
-    kind, seed, cuts, no_sync = sys.argv[1:]
+    kind, history, seed, cuts, no_sync = sys.argv[1:]
     rng = random.Random(int(seed))
     with tempfile.TemporaryDirectory(prefix="artfs-powercut-") as name:
         top = Path(name)
@@ -95,7 +95,7 @@ def main() -> None:
         try:
             (top / "aside").mkdir()
             (top / "aside" / "file").write_bytes(_SOMETHING)
-            recording = Recording(top, kind, rng, no_sync)
+            recording = Recording(top, kind, history, rng, no_sync)
             print(json.dumps(recording.summary()), flush=True)
             for found in _cut_all(top, recording, rng, int(cuts)):
                 print(json.dumps(found), flush=True)

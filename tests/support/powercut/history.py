@@ -1,8 +1,9 @@
-"""What a process does to a store before the power goes: `python -m tests.support.powercut.history STORE LOG SEED`.
+"""What is done to a store before the power goes: `python -m tests.support.powercut.history KIND STORE LOG SEED`.
 
-A deck of steps, shuffled by the seed: versions are put, committed, deleted and collected, aliases move, drafts are
-written, synced and committed, the index is made again. After each step a line of JSON acknowledges it: how long the
-disk's log was then, and what the store promises to hold from there on.
+A deck of steps, shuffled by the seed. After each a line of JSON acknowledges it: how long the disk's log was then, and
+what the store promises to hold from there on. Histories of the kind `library` happen in one process: versions are put,
+committed, deleted and collected, aliases move, drafts are written, synced and committed, the index is made again. Those
+of the kind `mount` happen in a staging mount, to which programs write, and whose processes are killed.
 """
 
 from __future__ import annotations
@@ -12,23 +13,37 @@ import json
 import os
 import random
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from tests.support.powercut.scene import Scene
-from tests.support.powercut.steps import STEPS
+from tests.support.powercut.libraryscene import LibraryScene
+from tests.support.powercut.librarysteps import LIBRARY_STEPS
+from tests.support.powercut.mountscene import MountScene
+from tests.support.powercut.mountsteps import MOUNT_STEPS
+
+_S = TypeVar("_S", LibraryScene, MountScene)
+
+
+def _play(scene: _S, steps: Mapping[str, tuple[int, Callable[[_S], None]]]) -> None:
+    deck: list[str] = [name for name, (count, _step) in steps.items() for _ in range(count)]
+    scene.rng.shuffle(deck)
+    try:
+        for name in ["put", "stage", *deck]:
+            steps[name][1](scene)
+            scene.acknowledge(name)
+    finally:
+        scene.close()
 
 
 def main() -> None:
     """Play a history; with `nosync.c` preloaded, tell in the end how often that has done nothing."""
-    path, log, seed = sys.argv[1:]
+    kind, path, log, seed = sys.argv[1:]
     rng = random.Random(int(seed))
-    scene = Scene(Path(path), Path(log), rng)
-    deck = [name for name, (count, _step) in STEPS.items() for _ in range(count)]
-    rng.shuffle(deck)
-    for name in ["put", "stage", *deck]:
-        STEPS[name][1](scene)
-        scene.acknowledge(name)
-    scene.close()
+    if kind == "mount":
+        _play(MountScene(Path(path), Path(log), rng), MOUNT_STEPS)
+    else:
+        _play(LibraryScene(Path(path), Path(log), rng), LIBRARY_STEPS)
     if "LD_PRELOAD" in os.environ:
         print(json.dumps({"swallowed": ctypes.CDLL(os.environ["LD_PRELOAD"]).nosync_swallowed()}), flush=True)
 

@@ -43,10 +43,9 @@ def _broken_drafts(before: dict[str, Any], after: dict[str, Any], found: dict[st
         return [f"drafts {sorted(found)} are neither {sorted(before)} nor {sorted(after)}"]
     broken = []
     for name in set(before) & set(found):
-        promised = before[name]
-        may_go = set(promised["kept"]) - set(after[name]["kept"]) if name in after else set()
-        for file, size in promised["kept"].items():
-            if file not in may_go and found[name].get(file) != size:
-                broken.append(f"{name}/{file} of {size} bytes was synced, and is {found[name].get(file)}")
-        broken += [f"{name}/{file} was removed, and is there" for file in promised["gone"] if file in found[name]]
+        now = after.get(name, {"kept": {}})["kept"]
+        for file, sum_ in before[name]["kept"].items():
+            if file in now and found[name].get(file) not in (sum_, now[file]):
+                broken.append(f"{name}/{file} was synced, and is not there as it was")
+        broken += [f"{name}/{file} was removed, and is there" for file in before[name]["gone"] if file in found[name]]
     return broken

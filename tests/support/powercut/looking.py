@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from artfs.vfs.draft.home import DraftsHome
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.fsck import check_store
 from artfs.vfs.gc import collect_store
-from tests.support.powercut.state import contents_of, file_bytes, state_of, sum_of
+from tests.support.powercut.state import contents_of, state_of, sum_of
+from tests.support.powercut.telling import sum_of_bytes
 
 __all__ = ["look"]
 
@@ -30,7 +32,7 @@ def look(path: Path, aside: Path) -> dict[str, Any]:
     Returns:
         `opened`: how long an open took, in seconds; `refused`: what it said, and what `artfs fsck --repair` found then;
         `missing`: whether there was no store. `state`: what is in sight; `contents`: a digest of the contents of each
-        version, by its digest; `drafts`: the sizes of the whole files of each. `findings`: what fsck says.
+        version, by its digest; `drafts`: the files at the top of each, with their SHA-256. `findings`: what fsck says.
     """
     found: dict[str, Any] = {"refused": [], "missing": False}
     begin = time.monotonic()
@@ -67,25 +69,22 @@ def _contents(store: Store) -> dict[str, str]:
     return {version.digest.hex(): sum_of(contents_of(store, version)) for version in versions}
 
 
-def _drafts(store: Store) -> dict[str, dict[str, int]]:
+def _drafts(store: Store) -> dict[str, dict[str, str]]:
     home = DraftsHome(store.layout.drafts)
     found = {}
     with home.lock():
         for place in home.list():
             draft = Draft(place.path, store)
             try:
-                found[place.name] = dict(_whole_files(draft))
+                found[place.name] = _files(draft)
             finally:
                 draft.close()
     return found
 
 
-def _whole_files(draft: Draft) -> list[tuple[str, int]]:
-    found = []
-    for name, attributes, _offset in draft.listdir(BASE):
-        number = name[1:]
-        if name.startswith(b"f") and number.isdigit():
-            data = bytes(draft.read(attributes.ino, 0, attributes.size))
-            whole = data == file_bytes(int(number), attributes.size)
-            found.append((name.decode(), attributes.size if whole else -1))
-    return found
+def _files(draft: Draft) -> dict[str, str]:
+    return {
+        name.decode(): sum_of_bytes(bytes(draft.read(attributes.ino, 0, attributes.size)))
+        for name, attributes, _offset in draft.listdir(BASE)
+        if stat.S_ISREG(attributes.mode)
+    }

@@ -12,10 +12,13 @@ from typing import Any
 
 from tests.support.mounts import ROOT
 
-__all__ = ["CUTS_A_ROUND", "PowerCuts", "check_power_cuts", "cut_power", "may_cut_power"]
+__all__ = ["CUTS_A_ROUND", "HISTORIES", "PowerCuts", "check_power_cuts", "cut_power", "may_cut_power"]
 
-CUTS_A_ROUND = 50
-"""Of both file systems, in a round of `scripts/torture powercut`."""
+HISTORIES = ("library", "mount")
+"""In one process, and in a staging mount."""
+
+CUTS_A_ROUND = 100
+"""Of both kinds of history on both file systems, in a round of `scripts/torture powercut`."""
 
 _PATIENCE = 280.0
 
@@ -57,7 +60,7 @@ def may_cut_power() -> bool:
     return os.geteuid() == 0 or subprocess.run(_as_root("true"), capture_output=True, check=False).returncode == 0
 
 
-def cut_power(kind: str, seed: int, cuts: int, *, no_sync: str = "") -> PowerCuts:
+def cut_power(kind: str, seed: int, cuts: int, *, history: str = "library", no_sync: str = "") -> PowerCuts:
     """Record a history on a disk, and let the power go so many times.
 
     It runs in namespaces of its own, with which its mounts, loop devices and processes go.
@@ -66,22 +69,23 @@ def cut_power(kind: str, seed: int, cuts: int, *, no_sync: str = "") -> PowerCut
         kind: Of `devices.FILE_SYSTEMS`.
         seed: Chooses what is done, and what each cut leaves.
         cuts: How many.
+        history: Of `HISTORIES`.
         no_sync: Have every sync do nothing that concerns a path with this in it; "/": every sync.
     """
     alone = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    command = [sys.executable, "-m", "tests.support.powercut.cutting", kind, str(seed), str(cuts), no_sync]
+    command = [sys.executable, "-m", "tests.support.powercut.cutting", kind, history, str(seed), str(cuts), no_sync]
     ended = subprocess.run(
         _as_root(*alone, *command), cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False
     )
     assert not ended.returncode, ended.stderr
-    history, *found = [json.loads(line) for line in ended.stdout.splitlines()]
+    about, *found = [json.loads(line) for line in ended.stdout.splitlines()]
     assert len(found) == cuts
-    return PowerCuts(history, found)
+    return PowerCuts(about, found)
 
 
 def check_power_cuts(done: PowerCuts) -> None:
     """Hold what came of a history against the promises; that its faults fired, too."""
-    assert done.broken == []
+    assert not done.broken, "\n".join(done.broken)
     assert done.history["flushes"] > 10, done.history
     assert any(cut["dropped"] for cut in done.cuts)
 

@@ -34,6 +34,7 @@ class Recording:
     Args:
         top: An empty directory.
         kind: Of file system.
+        history: Of which kind it is to be.
         rng: Chooses.
         no_sync: Syncs do nothing where a path has this in it; empty: they do what they should.
 
@@ -45,7 +46,7 @@ class Recording:
         told: What was acknowledged, in order.
     """
 
-    def __init__(self, top: Path, kind: str, rng: random.Random, no_sync: str) -> None:
+    def __init__(self, top: Path, kind: str, history: str, rng: random.Random, no_sync: str) -> None:
         self.kind = kind
         self.options = rng.choice(_OPTIONS[kind])
         self.base = top / "base"
@@ -59,7 +60,7 @@ class Recording:
             mounted(kind, disk, top / "fs", self.options) as root,
             _written_back_at_random(root, rng),
         ):
-            self.told = _play(root / STORE, log, rng, _preloaded(top, no_sync))
+            self.told = _play(history, root / STORE, log, rng, _preloaded(top, no_sync))
         self._swallowed = self.told.pop()["swallowed"] if no_sync else 0
         self.log = BlockLog(log)
 
@@ -96,8 +97,10 @@ def _preloaded(top: Path, no_sync: str) -> dict[str, str]:
     return {"LD_PRELOAD": os.fspath(library), "POWERCUT_NO_SYNC": no_sync}
 
 
-def _play(store: Path, log: Path, rng: random.Random, environment: dict[str, str]) -> list[dict[str, Any]]:
-    arguments = [os.fspath(store), os.fspath(log), str(rng.randrange(1 << 32))]
+def _play(
+    history: str, store: Path, log: Path, rng: random.Random, environment: dict[str, str]
+) -> list[dict[str, Any]]:
+    arguments = [history, os.fspath(store), os.fspath(log), str(rng.randrange(1 << 32))]
     ended = subprocess.run(
         [sys.executable, "-m", "tests.support.powercut.history", *arguments],
         cwd=ROOT,

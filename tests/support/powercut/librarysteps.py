@@ -1,8 +1,7 @@
-"""What is done to a store in a history, step by step."""
+"""What is done to a store in one process, step by step."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -15,21 +14,20 @@ from artfs.store.rebuild import index_identity, rebuild_index
 from artfs.store.source import Source
 from artfs.vfs.draft.rows import BASE
 from tests.support import drafts
-from tests.support.powercut.scene import ALIASES, OpenDraft, Scene
-from tests.support.powercut.state import contents_of, file_bytes
+from tests.support.powercut.libraryscene import ALIASES, LibraryScene, OpenDraft
+from tests.support.powercut.state import contents_of
+from tests.support.powercut.telling import sum_of_bytes
 
-__all__ = ["STEPS", "Step"]
-
-Step = Callable[[Scene], None]
+__all__ = ["LIBRARY_STEPS"]
 
 _FILE = 0o100644
 _PIECE = 1 << 17
 
 
-def _commit(scene: Scene) -> None:
+def _commit(scene: LibraryScene) -> None:
     base = scene.choose()
     files = contents_of(scene.store, scene.store.version(base))
-    name, data = scene.new_file(scene.rng.choice([3, 40_000, 300_000]))
+    name, data = scene.new_file(3, 40_000, 300_000)
     source = scene.aside / name
     source.write_bytes(data)
     changes: dict[EntryPath, Source | None] = {(name.encode(),): source}
@@ -38,15 +36,15 @@ def _commit(scene: Scene) -> None:
         doomed = scene.rng.choice(top)
         del files[doomed]
         changes[doomed.encode(),] = None
-    files[name] = hashlib.sha256(data).hexdigest()
+    files[name] = sum_of_bytes(data)
     scene.remember(scene.store.commit(base, changes).version, files)
 
 
-def _set_alias(scene: Scene) -> None:
+def _set_alias(scene: LibraryScene) -> None:
     scene.store.catalog.set_alias(scene.choose(), scene.rng.choice(ALIASES), current_actor())
 
 
-def _remove_alias(scene: Scene) -> None:
+def _remove_alias(scene: LibraryScene) -> None:
     with scene.store.catalog.view() as view:
         found = [
             (artifact.name, row.name)
@@ -58,11 +56,11 @@ def _remove_alias(scene: Scene) -> None:
         scene.store.catalog.remove_alias(*scene.rng.choice(found), current_actor())
 
 
-def _delete_version(scene: Scene) -> None:
+def _delete_version(scene: LibraryScene) -> None:
     scene.store.catalog.delete_version(scene.choose(), current_actor(), delete_aliases=True)
 
 
-def _undelete_version(scene: Scene) -> None:
+def _undelete_version(scene: LibraryScene) -> None:
     found = scene.versions(deleted=True)
     if found:
         ref = scene.rng.choice(found)
@@ -70,11 +68,11 @@ def _undelete_version(scene: Scene) -> None:
         scene.store.catalog.undelete_version(ref.name, ref.selector, current_actor())
 
 
-def _delete_artifact(scene: Scene) -> None:
+def _delete_artifact(scene: LibraryScene) -> None:
     scene.store.catalog.delete_artifact(scene.choose().name, current_actor(), delete_aliases=True)
 
 
-def _run(scene: Scene) -> None:
+def _run(scene: LibraryScene) -> None:
     catalog, ref = scene.store.catalog, scene.choose()
     run = catalog.start_run(NewRun(name="step"), current_actor())
     scene.acknowledge("start a run")
@@ -83,80 +81,80 @@ def _run(scene: Scene) -> None:
     catalog.finish_run(run.id, "finished", current_actor())
 
 
-def _collect(scene: Scene) -> None:
+def _collect(scene: LibraryScene) -> None:
     scene.storer.close()  # its session keeps gc waiting
     command = [sys.executable, "-m", "artfs.cli", "--store", os.fspath(scene.path), "gc", "--wait", "1"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # this process has the rows of the drafts open
 
 
-def _rebuild(scene: Scene) -> None:
+def _rebuild(scene: LibraryScene) -> None:
     scene.close()
     layout = read_layout(scene.path)
     assert rebuild_index(layout, index_identity(layout)) is not None
     scene.open()
 
 
-def _reopen(scene: Scene) -> None:
+def _reopen(scene: LibraryScene) -> None:
     scene.close()
     scene.open()
 
 
-def _write_file(scene: Scene, opened: OpenDraft) -> str:
-    name, data = scene.new_file(scene.rng.choice([10, 20_000, 200_000, 900_000]))
+def _write_file(scene: LibraryScene, opened: OpenDraft) -> str:
+    name, data = scene.new_file(10, 20_000, 200_000, 900_000)
     made = opened.draft.make(BASE, name.encode(), _FILE, 0, 0)
     for at in range(0, len(data), _PIECE):
         opened.draft.write(made.ino, at, data[at : at + _PIECE])
-    opened.written[name] = len(data)
+    opened.written[name] = data
     return name
 
 
-def _write(scene: Scene) -> None:
+def _write(scene: LibraryScene) -> None:
     _write_file(scene, scene.choose_draft())
 
 
-def _write_synced(scene: Scene) -> None:
+def _write_synced(scene: LibraryScene) -> None:
     opened = scene.choose_draft()
     opened.sync(_write_file(scene, opened))
 
 
-def _unlink(scene: Scene) -> None:
+def _unlink(scene: LibraryScene) -> None:
     opened = scene.choose_draft()
     if opened.written:
         opened.unlink(scene.rng.choice(sorted(opened.written)))
 
 
-def _store_draft(scene: Scene) -> None:
+def _store_draft(scene: LibraryScene) -> None:
     opened = scene.choose_draft()
     scene.storer.store(opened.place.path, opened.draft.jobs())
     opened.draft.stored(result for _place, result in scene.storer.flush())
     scene.storer.taken_over()
 
 
-def _commit_draft(scene: Scene) -> None:
+def _commit_draft(scene: LibraryScene) -> None:
     opened = scene.choose_draft()
     outcome = drafts.commit(opened.draft, scene.storer, copy=scene.aside / "frozen")
     with scene.store.catalog.view() as view:
         version = view.by_serial(outcome.origin.base)
     assert isinstance(version, Version)
     files = contents_of(scene.store, version)
-    for name, size in opened.written.items():
-        assert files[name] == hashlib.sha256(file_bytes(int(name[1:]), size)).hexdigest()
+    for name, data in opened.written.items():
+        assert files[name] == sum_of_bytes(data)
     scene.remember(version, files)
 
 
-def _checkpoint(scene: Scene) -> None:
+def _checkpoint(scene: LibraryScene) -> None:
     scene.choose_draft().draft.checkpoint()
 
 
-def _discard(scene: Scene) -> None:
+def _discard(scene: LibraryScene) -> None:
     opened = scene.choose_draft()
     opened.draft.close()
     scene.home.remove(opened.place)
-    del scene.drafts[opened.place.name]
+    del scene.drafts[opened.place.name], scene.promises[opened.place.name]
 
 
-STEPS: dict[str, tuple[int, Step]] = {
-    "put": (5, Scene.put),
+LIBRARY_STEPS: dict[str, tuple[int, Callable[[LibraryScene], None]]] = {
+    "put": (5, LibraryScene.put),
     "commit": (4, _commit),
     "set an alias": (3, _set_alias),
     "remove an alias": (1, _remove_alias),
@@ -167,7 +165,7 @@ STEPS: dict[str, tuple[int, Step]] = {
     "gc": (2, _collect),
     "rebuild": (1, _rebuild),
     "reopen": (1, _reopen),
-    "stage": (2, Scene.stage),
+    "stage": (2, LibraryScene.stage),
     "write": (6, _write),
     "write and sync": (4, _write_synced),
     "unlink": (1, _unlink),

@@ -1,45 +1,41 @@
-"""A store that a history happens to, with its drafts, and what it has acknowledged."""
+"""A store that a history happens to in one process, with its drafts, without a mount."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from artfs.catalog import NewVersion, Version
+from artfs.catalog import NewVersion
 from artfs.names import VersionRef, parse_artifact_name
 from artfs.store import Store, open_store
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.home import DraftPlace, DraftsHome
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.draft.storer import DraftStorer
-from tests.support.powercut.state import file_bytes, state_of, sum_of
+from tests.support.powercut.state import state_of
+from tests.support.powercut.telling import NAMES, Promise, Teller
 
-__all__ = ["ALIASES", "OpenDraft", "Scene"]
+__all__ = ["ALIASES", "LibraryScene", "OpenDraft"]
 
 ALIASES = ("best", "prod")
-_NAMES = tuple(parse_artifact_name(name) for name in ("animals", "models"))
 
 
 class OpenDraft:
-    """A draft that is written to, and what it promises.
+    """A draft that is written to.
 
     Attributes:
-        kept: The files that were synced, and how long they are.
-        written: All files that were written.
-        gone: The files that were removed before something was synced.
+        place: Where it is.
+        draft: The draft, open.
+        promise: What it promises.
+        written: The files that were written and are there, and their bytes.
     """
 
-    def __init__(self, place: DraftPlace, store: Store) -> None:
+    def __init__(self, place: DraftPlace, store: Store, promise: Promise) -> None:
         self.place = place
-        self.draft = Draft(place.path, store)
-        self.kept: dict[str, int] = {}
-        self.written: dict[str, int] = {}
-        self.gone: set[str] = set()
-        self._unlinked: set[str] = set()
+        self.promise = promise
+        self.written: dict[str, bytes] = {}
+        self.reopen(store)
 
     def reopen(self, store: Store) -> None:
         """Open it again, with the store."""
@@ -50,18 +46,16 @@ class OpenDraft:
         found = self.draft.lookup(BASE, name.encode())
         assert found is not None
         self.draft.sync(found.ino)
-        self.kept[name] = self.written[name]
-        self.gone |= self._unlinked
+        self.promise.synced(name, self.written[name])
 
     def unlink(self, name: str) -> None:
         """Remove a file."""
         self.draft.unlink(BASE, name.encode())
-        self._unlinked.add(name)
         del self.written[name]
-        self.kept.pop(name, None)
+        self.promise.unlinked(name)
 
 
-class Scene:
+class LibraryScene(Teller):
     """The store, open.
 
     Args:
@@ -71,8 +65,6 @@ class Scene:
 
     Attributes:
         path: As above.
-        rng: As above.
-        aside: A directory that is not on the disk, for what is stored.
         store: The store.
         home: Its drafts.
         storer: Stores what the drafts have.
@@ -80,15 +72,10 @@ class Scene:
     """
 
     def __init__(self, path: Path, log: Path, rng: random.Random) -> None:
+        super().__init__(log, rng)
         self.path = path
-        self.rng = rng
-        self.aside = log.parent / "sources"
-        self.aside.mkdir()
         self.drafts: dict[str, OpenDraft] = {}
-        self._log = log
-        self._made = 0
-        self._contents: dict[str, str] = {}
-        self._tell("begin", self._position(), {})
+        self.tell("begin", self.position, {})
         self.open(create=True)
         self.acknowledge("create")
 
@@ -111,38 +98,14 @@ class Scene:
 
     def acknowledge(self, step: str) -> None:
         """Tell that a step is done: from here on the disk holds what it did."""
-        at = self._position()  # before anything else is done
-        self._tell(step, at, state_of(self.store))
-
-    def _position(self) -> int:
-        return self._log.stat().st_size
-
-    def _tell(self, step: str, at: int, state: dict[str, Any]) -> None:
-        drafts = {name: {"kept": opened.kept, "gone": sorted(opened.gone)} for name, opened in self.drafts.items()}
-        line = {"at": at, "step": step, "state": state, "drafts": drafts, "contents": self._contents}
-        print(json.dumps(line), flush=True)
-
-    def remember(self, version: Version, files: dict[str, str]) -> None:
-        """Note what a version must hold: its files, with the SHA-256 of each."""
-        self._contents[version.digest.hex()] = sum_of(files)
-
-    def new_file(self, size: int) -> tuple[str, bytes]:
-        """A file that never was: its name, and bytes that follow from that."""
-        self._made += 1
-        return f"f{self._made}", file_bytes(self._made, size)
+        position = self.position  # before anything else is done
+        self.tell(step, position, state_of(self.store))
 
     def put(self) -> None:
         """Store a directory."""
-        source = self.aside / f"source-{self._made}"
-        (source / "deep").mkdir(parents=True)
-        files: dict[str, str] = {}
-        for _ in range(self.rng.randrange(1, 6)):
-            name, data = self.new_file(self.rng.choice([0, 10, 5_000, 100_000, 700_000]))
-            path = self.rng.choice(["", "deep/"]) + name
-            (source / path).write_bytes(data)
-            files[path] = hashlib.sha256(data).hexdigest()
+        source, files = self.new_source()
         aliases = self.rng.sample(ALIASES, self.rng.randrange(2))
-        logged = self.store.put([source], NewVersion(self.rng.choice(_NAMES), aliases=aliases))
+        logged = self.store.put([source], NewVersion(self.rng.choice(NAMES), aliases=aliases))
         self.remember(logged.version, files)
 
     def versions(self, *, deleted: bool = False) -> list[VersionRef]:
@@ -168,7 +131,8 @@ class Scene:
         name = f"draft-{self.new_file(0)[0]}"
         owner = self.path.stat().st_uid, self.path.stat().st_gid
         place = self.home.create(name, ref.name, self.store.version(ref), str(ref), b"", owner)
-        self.drafts[name] = OpenDraft(place, self.store)
+        self.promises[name] = Promise()
+        self.drafts[name] = OpenDraft(place, self.store, self.promises[name])
 
     def choose_draft(self) -> OpenDraft:
         """One of the drafts; one is made if there is none."""
