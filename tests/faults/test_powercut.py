@@ -48,11 +48,14 @@ def test_without_syncs_a_power_cut_loses_what_was_acknowledged(kind: str) -> Non
     assert done.broken
 
 
-@pytest.mark.parametrize("place", ["/store/tmp/", "/store/journal", "/store/index", "/data/"])
-def test_no_sync_is_made_for_nothing(place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "history"),
+    [("/store/tmp/", "library"), ("/store/journal", "library"), ("/store/index", "library"), ("/data/", "mount")],
+)
+def test_no_sync_is_made_for_nothing(place: str, history: str) -> None:
     """Those of packs, of the journal, of the index and of a draft's data files: without them something is lost."""
     if not may_cut_power():
         return  # only root may attach a disk
-    done = cut_power("xfs", _seed(), 12, no_sync=place)
+    done = cut_power("xfs", _seed(), 12, history=history, no_sync=place)
     assert done.history["swallowed"]
     assert done.broken

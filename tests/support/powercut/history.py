@@ -8,9 +8,6 @@ of the kind `mount` happen in a staging mount, to which programs write, and whos
 
 from __future__ import annotations
 
-import ctypes
-import json
-import os
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -37,15 +34,13 @@ def _play(scene: _S, steps: Mapping[str, tuple[int, Callable[[_S], None]]]) -> N
 
 
 def main() -> None:
-    """Play a history; with `nosync.c` preloaded, tell in the end how often that has done nothing."""
+    """Play a history."""
     kind, path, log, seed = sys.argv[1:]
     rng = random.Random(int(seed))
     if kind == "mount":
         _play(MountScene(Path(path), Path(log), rng), MOUNT_STEPS)
     else:
         _play(LibraryScene(Path(path), Path(log), rng), LIBRARY_STEPS)
-    if "LD_PRELOAD" in os.environ:
-        print(json.dumps({"swallowed": ctypes.CDLL(os.environ["LD_PRELOAD"]).nosync_swallowed()}), flush=True)
 
 
 if __name__ == "__main__":
