@@ -43,9 +43,10 @@ def _broken_drafts(before: dict[str, Any], after: dict[str, Any], found: dict[st
         return [f"drafts {sorted(found)} are neither {sorted(before)} nor {sorted(after)}"]
     broken = []
     for name in set(before) & set(found):
-        now = after.get(name, {"kept": {}})["kept"]
+        now = after.get(name, {"kept": {}, "gone": []})
         for file, sum_ in before[name]["kept"].items():
-            if file in now and found[name].get(file) not in (sum_, now[file]):
+            if file in now["kept"] and found[name].get(file) not in (sum_, now["kept"][file]):
                 broken.append(f"{name}/{file} was synced, and is not there as it was")
-        broken += [f"{name}/{file} was removed, and is there" for file in before[name]["gone"] if file in found[name]]
+        gone = set(before[name]["gone"]) & set(now["gone"]) & set(found[name])
+        broken += [f"{name}/{file} was removed, and is there" for file in sorted(gone)]
     return broken

@@ -34,6 +34,8 @@ class Promise:
     def synced(self, name: str, data: bytes) -> None:
         """A file was synced, and with it every change of a name so far."""
         self.kept[name] = sum_of_bytes(data)
+        self._unlinked.discard(name)
+        self.gone.discard(name)
         self.names_synced()
 
     def names_synced(self) -> None:
