@@ -128,6 +128,14 @@ def read_log(directory: Path, epoch: int) -> Iterator[Changes]:
         os.close(descriptor)
 
 
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    """Write it all: where one call takes a part, the next one takes the rest or says why not."""
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(descriptor, left, offset)
+        left, offset = left[written:], offset + written
+
+
 class RedoLog:
     """One log, open for appending.
 
@@ -180,8 +188,7 @@ class RedoLog:
             checked, check = header[: -_CHECK.size], header[-_CHECK.size :]
             if check == _CHECK.pack(zlib.crc32(checked)):
                 raise StoreFormatError(f"{self.path} is of version {header[4]}: a newer artfs is needed for this draft")
-        if os.pwrite(self._descriptor, self._header, 0) != _HEADER_SIZE:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        _write_all(self._descriptor, self._header, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -231,13 +238,10 @@ class RedoLog:
                 if not frees:
                     raise
         try:
-            written = os.pwrite(self._descriptor, record, self.end)
+            _write_all(self._descriptor, record, self.end)
         except OSError:
             self._trim()
             raise
-        if written != len(record):
-            self._trim()
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.end = end
         self._check = check
         self._unsynced = True
