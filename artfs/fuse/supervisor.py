@@ -24,10 +24,12 @@ from artfs.fuse.states import States
 from artfs.fuse.worker import CANNOT_START
 from artfs.mountinfo import MountInfo, find_mount
 
-__all__ = ["STOP_SECONDS", "Supervisor"]
+__all__ = ["COMMIT_SECONDS", "STOP_SECONDS", "Supervisor"]
 
 STOP_SECONDS: Final = 5.0
 """How long after a SIGTERM those who still use the mount are served; then their requests fail."""
+COMMIT_SECONDS: Final = 60.0
+"""How long after that a commit is waited for that had begun: less than systemd waits before it kills (90 s)."""
 
 _TICK_MS: Final = 100
 _START_TICK_MS: Final = 5
@@ -137,8 +139,11 @@ class Supervisor:
             self._prober = fork_child(self._probe)
 
     def _is_urgent(self) -> bool:
-        """Whether somebody asks, once it is unmounted, to end now."""
+        """Whether somebody asks, once it is unmounted, to end now, or asked long enough ago."""
         self._copy_log()
+        if time.monotonic() >= self._ends_at + COMMIT_SECONDS:
+            _log.warning("a commit is not done %.0f s after it was asked to end: it is given up", COMMIT_SECONDS)
+            return True
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
         return bool(poll.poll(0)) and bool(set(os.read(self._signals, 64)) & _ENDING)
