@@ -1,5 +1,6 @@
 /* Preloaded into a test process: counts the calls by which it changes files below a directory, Python's and LMDB's
- * alike, and lets one of them fail, be cut short, or be the last. Nothing happens until `fault_arm`. */
+ * alike, and lets one of them fail, be cut short, or be the last. Nothing happens until `fault_arm`. The count is the
+ * process's own, or, after `fault_share`, one with all that descend from it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,34 +11,59 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 enum { OFF, KILL, FAIL, SHORT, TORN };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char root[PATH_MAX];
-static size_t root_length;
-static int mode, number, trace = -1, only_syncs;
-static long at, count, fired;
+struct faults {
+    char root[PATH_MAX];
+    size_t root_length;
+    int mode, number, trace, only_syncs;
+    long at, count, fired;
+    char call[PATH_MAX + 64];
+};
 
-/* Count calls below `directory` from now on; at the `k`th (from 1) do what `what` says, with `error` if it fails.
- * Each call is a line of the file with descriptor `log`. */
-void fault_arm(const char *directory, long k, int what, int error, int log, int syncs)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct faults own = {.trace = -1};
+static struct faults *now = &own;
+
+/* Count together with all processes that are forked from now on. Gives 0 if that cannot be. */
+int fault_share(void)
 {
-    strncpy(root, directory, sizeof root - 1);
-    root_length = strlen(root);
-    at = k; mode = what; number = error; trace = log; count = fired = 0; only_syncs = syncs;
+    void *shared = mmap(NULL, sizeof own, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 0;
+    now = shared;
+    now->trace = -1;
+    return 1;
 }
 
-void fault_disarm(void) { root_length = 0; }
-long fault_count(void) { return count; }
-long fault_fired(void) { return fired; }
+/* Count calls below `directory` from now on; at the `k`th (from 1) do what `what` says, with `error` if it fails.
+ * Each call is a line of the file with descriptor `log`, unless that is -1. */
+void fault_arm(const char *directory, long k, int what, int error, int log, int syncs)
+{
+    now->root_length = 0;
+    strncpy(now->root, directory, sizeof now->root - 1);
+    now->at = k; now->mode = what; now->number = error; now->trace = log; now->only_syncs = syncs;
+    now->count = now->fired = 0;
+    now->call[0] = 0;
+    __atomic_store_n(&now->root_length, strlen(directory), __ATOMIC_SEQ_CST);
+}
+
+void fault_disarm(void) { now->root_length = 0; }
+long fault_count(void) { return now->count; }
+long fault_fired(void) { return now->fired; }
+/* The process, the call and the path at which it fired. */
+const char *fault_call(void) { return now->call; }
 
 static int below(const char *path)
 {
-    return root_length && !strncmp(path, root, root_length) && (path[root_length] == '/' || !path[root_length]);
+    size_t length = now->root_length;
+    return length && !strncmp(path, now->root, length) && (path[length] == '/' || !path[length]);
 }
 
 static const char *path_of(int fd, char *path)
@@ -49,21 +75,30 @@ static const char *path_of(int fd, char *path)
     return path;
 }
 
+static void note(long which, const char *call, const char *path)
+{
+    char name[16] = "";
+    prctl(PR_GET_NAME, name);
+    snprintf(now->call, sizeof now->call, "%ld %s %s of %s", which, call, path + now->root_length, name);
+}
+
 /* Whether the call is the one; a KILL does not come back from here. */
 static int due(const char *call, const char *path, int sync)
 {
-    if (!root_length || !below(path) || (only_syncs && !sync))
+    if (!now->root_length || !below(path) || (now->only_syncs && !sync))
         return OFF;
     pthread_mutex_lock(&lock);
-    long which = ++count;
-    if (trace >= 0) {
+    long which = __atomic_add_fetch(&now->count, 1, __ATOMIC_SEQ_CST);
+    if (now->trace >= 0) {
         char line[PATH_MAX + 64];
-        int length = snprintf(line, sizeof line, "%ld %s %s\n", which, call, path + root_length);
-        syscall(SYS_write, trace, line, length);
+        int length = snprintf(line, sizeof line, "%ld %s %s\n", which, call, path + now->root_length);
+        syscall(SYS_write, now->trace, line, length);
     }
-    int what = which == at ? mode : OFF;
-    if (what != OFF)
-        fired = which;
+    int what = which == now->at ? now->mode : OFF;
+    if (what != OFF) {
+        note(which, call, path);
+        now->fired = which;
+    }
     pthread_mutex_unlock(&lock);
     if (what == KILL || (what == TORN && (sync || strstr(call, "rename"))))
         syscall(SYS_kill, getpid(), SIGKILL);
@@ -75,8 +110,8 @@ static int due(const char *call, const char *path, int sync)
 
 #define WRITE(name, fd, part, whole)                                            \
     char path[PATH_MAX];                                                        \
-    switch (root_length ? due(#name, path_of(fd, path), 0) : OFF) {             \
-    case FAIL: errno = number; return -1;                                       \
+    switch (now->root_length ? due(#name, path_of(fd, path), 0) : OFF) {             \
+    case FAIL: errno = now->number; return -1;                                       \
     case SHORT: return part;                                                    \
     case TORN: part; DIE();                                                     \
     }                                                                           \
@@ -122,8 +157,8 @@ ssize_t pwritev64v2(int fd, const struct iovec *parts, int n, off64_t offset, in
 }
 
 #define OTHER(name, path, sync, whole)                                          \
-    if (root_length && due(#name, path, sync) == FAIL) {                        \
-        errno = number;                                                         \
+    if (now->root_length && due(#name, path, sync) == FAIL) {                        \
+        errno = now->number;                                                         \
         return -1;                                                              \
     }                                                                           \
     return whole;
@@ -160,14 +195,14 @@ int fallocate64(int fd, int flags, off64_t offset, off64_t size)
 int posix_fallocate(int fd, off_t offset, off_t size)
 {
     char path[PATH_MAX];
-    if (root_length && due("posix_fallocate", path_of(fd, path), 0) == FAIL)
-        return number;
+    if (now->root_length && due("posix_fallocate", path_of(fd, path), 0) == FAIL)
+        return now->number;
     return REAL(posix_fallocate)(fd, offset, size);
 }
 int posix_fallocate64(int fd, off64_t offset, off64_t size)
 {
     char path[PATH_MAX];
-    if (root_length && due("posix_fallocate64", path_of(fd, path), 0) == FAIL)
-        return number;
+    if (now->root_length && due("posix_fallocate64", path_of(fd, path), 0) == FAIL)
+        return now->number;
     return REAL(posix_fallocate64)(fd, offset, size);
 }

@@ -4,6 +4,7 @@
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
     faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
+    staging-faults  every call of a staging mount's processes goes wrong in turn, while a program works in a draft
     crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
     powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
@@ -36,6 +37,7 @@ from tests.support.faults import check_run, run_all
 from tests.support.powercut.devices import FILE_SYSTEMS
 from tests.support.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
 from tests.support.stagedstore import StagedStore
+from tests.support.stagingfaults.run import play_all, wrongs
 from tests.support.twinmachine import machine_on
 
 _CROWD_SECONDS = 60.0
@@ -83,6 +85,16 @@ def _faults(number: int) -> None:
     print(f"  {fault} at each of {len(found) - 1} calls of {scenario}; opened within {slowest:.3f} s", flush=True)
 
 
+def _staging_faults(number: int) -> None:
+    fault = random.Random(number).choice(list(FAULTS))
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        fired = 0
+        for run in play_all(Path(top), fault):
+            assert wrongs(run, fault) == [], (run["k"], run["call"])
+            fired += bool(run["fired"])
+    print(f"  {fault} at each of {fired} calls of a staging mount", flush=True)
+
+
 def _damage(number: int) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
         counted = flip_at_random(make_store(Path(top), files=40, size=100_000), random.Random(number), flips=1000)
@@ -109,7 +121,12 @@ def _powercut(number: int) -> None:
         assert without.broken
 
 
-_OTHERS: dict[str, Callable[[int], None]] = {"faults": _faults, "damage": _damage, "powercut": _powercut}
+_OTHERS: dict[str, Callable[[int], None]] = {
+    "faults": _faults,
+    "staging-faults": _staging_faults,
+    "damage": _damage,
+    "powercut": _powercut,
+}
 
 
 def _round(name: str, number: int, seconds: float) -> None:

@@ -86,7 +86,7 @@ def _of_work(found: Found, fault: str) -> Iterator[str]:
     # A process that does not trust the disk any more changes nothing or syncs nothing, up to its end.
     unsynced = any(what.startswith("fsync ") for what, _number in worked["errors"])
     for what, number in worked["errors later"]:
-        of_sync = {_NUMBERS[fault], errno.EIO} if unsynced and what.startswith("fsync ") else set()
+        of_sync = {_NUMBERS.get(fault, errno.EIO), errno.EIO} if unsynced and what.startswith("fsync ") else set()
         if number not in {errno.EROFS} | of_sync:
             yield f"told later: {what} {number}"
     for commit in worked["commits"]:
