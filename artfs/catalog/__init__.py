@@ -9,6 +9,7 @@ from artfs.catalog.alive import current_process, has_died, process_of, state_now
 from artfs.catalog.catalog import Catalog, Logged, Record
 from artfs.catalog.collecting import Collected
 from artfs.catalog.content import Batch
+from artfs.catalog.deaths import check_deaths, deaths_size, forget_deaths, note_deaths, told_deaths
 from artfs.catalog.environment import Environment
 from artfs.catalog.journal import Journal
 from artfs.catalog.metadata import decode_metadata, encode_metadata
@@ -46,12 +47,17 @@ __all__ = [
     "VersionEdit",
     "View",
     "actor_of",
+    "check_deaths",
     "current_actor",
     "current_process",
+    "deaths_size",
     "decode_metadata",
     "encode_metadata",
+    "forget_deaths",
     "has_died",
+    "note_deaths",
     "process_of",
     "rebuild_catalog",
     "state_now",
+    "told_deaths",
 ]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, Self
 import lmdb
 
 from artfs.catalog.datafile import check_data_file, sized_commit
+from artfs.catalog.deaths import expect_deaths
 from artfs.catalog.faults import damaged_index, translate
 from artfs.catalog.forking import leave_to_parent, tell_processes_apart
 from artfs.errors import ArtfsError, ReadOnlyStoreError, StorageError, StoreError
@@ -79,6 +80,7 @@ class Environment:
         try:
             if create:
                 index.mkdir(mode=0o700, parents=True, exist_ok=True)
+                expect_deaths(index)
             elif not cls.exists(index):
                 raise damaged_index("it is missing")
             return cls._open(index)
@@ -125,6 +127,11 @@ class Environment:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page of `data.mdb`."""
+        return int(self._lmdb.stat()["psize"])
 
     def begin_read(self) -> Txn:
         """Begin a read transaction (0.3 us); whoever begins it aborts it, before the request is over.

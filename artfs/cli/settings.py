@@ -38,8 +38,10 @@ class Settings:
         Raises:
             StoreError: There is none (and `create` is False), or it cannot be used.
         """
+        from artfs.catalog import note_deaths
         from artfs.store import open_store
 
+        note_deaths(self.store_path / "index")
         return open_store(self.store_path, create=create)
 
     def run_in(self, store: Store) -> str | None:

@@ -1,6 +1,7 @@
 """The log of a mount: whatever its processes write to stderr, in a file that does not grow without bound.
 
-Python's log records, libfuse's complaints and the last words of a crashing interpreter all go there. Workers write into
+Python's log records and libfuse's complaints go there, and the last words of an interpreter that crashes before it has
+the index open (later they go to `artfs.catalog.deaths`). Workers write into
 a pipe that never blocks them, and the supervisor alone writes the file.
 """
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from artfs.catalog import check_deaths, note_deaths
 from artfs.chunks.cache import PlainCache, SharedPlainCache
 from artfs.errors import StorageError
 from artfs.fuse.indexwatch import IndexWatch
@@ -47,6 +48,7 @@ def serve_store(
         ArtfsError: The store cannot be opened or not be mounted.
     """
     layout = read_layout(Path(store))
+    check_deaths(layout.index)
     cache = SharedPlainCache(options.cache_mib << 20, layout.format.chunker.max_size) if options.cache_mib else None
     try:
         reader = Reader(layout.readers)
@@ -62,6 +64,7 @@ def serve_store(
 
 def _view(layout: Layout, cache: PlainCache | None, counts: ReaderCounts) -> StoreView:
     """What a worker shows: without runs where the store lets nothing be noted."""
+    note_deaths(layout.index)
     store = Store(layout, cache)
     try:
         return CapturedView(store, Capture(RunsHome(layout.runs)), counts)

@@ -10,7 +10,17 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from artfs.catalog import Actor, Catalog, Environment, Journal, Logged, NewVersion, Version, current_actor
+from artfs.catalog import (
+    Actor,
+    Catalog,
+    Environment,
+    Journal,
+    Logged,
+    NewVersion,
+    Version,
+    check_deaths,
+    current_actor,
+)
 from artfs.chunks.cache import PlainCache
 from artfs.chunks.held import RecentChunks
 from artfs.chunks.reader import PackReader
@@ -29,20 +39,24 @@ from artfs.store.tree.pages import Pages
 __all__ = ["Store", "open_store"]
 
 
-def open_store(path: str | os.PathLike[str], *, create: bool = False) -> Store:
+def open_store(path: str | os.PathLike[str], *, create: bool = False, suspect: bool = False) -> Store:
     """Open the store in a directory.
 
     Args:
         path: The store's directory.
         create: Make a store there if there is none.
+        suspect: Open it even if a process died of its index: to serve what can be served until it is repaired.
 
     Raises:
         StoreNotFoundError: There is no store, and `create` is False.
         StoreFormatError: The store is of a format that this artfs does not know.
-        IntegrityError: The store is damaged.
+        IntegrityError: The store is damaged, or a process died of its index and it was not looked at since.
     """
     root = Path(os.path.abspath(path))
-    return Store(create_layout(root, _create_catalog) if create else read_layout(root), RecentChunks())
+    layout = create_layout(root, _create_catalog) if create else read_layout(root)
+    if not suspect:
+        check_deaths(layout.index)
+    return Store(layout, RecentChunks())
 
 
 class Store:

@@ -50,6 +50,7 @@ def test_json_has_findings_and_paths(stored: Commands) -> None:
         "findings": [],
         "affected": [],
         "repaired": [],
+        "died": None,
         "rebuilt": False,
         "old_index": None,
     }

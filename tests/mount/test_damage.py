@@ -18,6 +18,7 @@ import pytest
 from artfs.format.pack import HEAD_SIZE, stored_table_size
 from artfs.names import parse_entry_path, parse_ref
 from artfs.store import open_store
+from tests.support.damage import make_deadly
 from tests.support.mountedstore import MountedStore
 from tests.support.mounts import wait_until
 
@@ -188,3 +189,20 @@ def test_a_pack_that_is_cut_off_or_gone_is_an_error_and_kills_no_worker(store: M
     for name, contents in CONTENTS.items():
         assert (data / name).read_bytes() == contents
     assert store.workers() == workers
+
+
+def test_the_command_after_a_worker_died_of_the_index_says_so(store: MountedStore) -> None:
+    source = store.place("many")
+    for number in range(100):
+        (source / f"{number}").write_bytes(b"%d" % number)
+    shown = store.put(source, name="many")
+    store.mount()
+    make_deadly(store.store)
+    listed = subprocess.run(["ls", shown], capture_output=True, timeout=60, check=False)
+    assert listed.returncode != 0
+    after = store.run("ls")
+    assert after.code == 7
+    assert b"a process died of SIGBUS while it read the index" in after.err
+    repaired = store.done("fsck", "--repair")
+    assert b"made the index again" in repaired.out
+    store.done("ls")

@@ -57,6 +57,9 @@ def _print(report: Report, read_data: bool) -> None:
         print_line(f"affected  {affected.ref}/{shown(affected.path)}")
     if len(report.affected) > _PATHS_SHOWN:
         print_line(f"affected  {len(report.affected) - _PATHS_SHOWN:,} more paths, which --json lists")
+    if report.died is not None:
+        verdict = "made again" if report.rebuilt is not None else "damaged" if _index_is_bad(report) else "sound"
+        print_line(f"a process died of {report.died} while it read the index, which is {verdict}")
     if report.rebuilt is not None:
         kept = report.rebuilt.kept
         what = f"; the old one is kept in {printable(str(kept))}" if kept else ""
@@ -64,6 +67,10 @@ def _print(report: Report, read_data: bool) -> None:
     if report.clean:
         data = "" if read_data else " (their data was not read: --read-data)"
         print_line(f"no damage: checked journal, index, trees, drafts and {report.packs:,} packs{data}")
+
+
+def _index_is_bad(report: Report) -> bool:
+    return any(finding.part.value == "index" for finding in report.findings)
 
 
 def _line(finding: Finding) -> str:
@@ -94,6 +101,7 @@ def _document(report: Report) -> Document:
         "findings": [_finding(finding) for finding in report.findings],
         "affected": [{"ref": affected.ref, **json_text("path", affected.path)} for affected in report.affected],
         "repaired": [_finding(finding) for finding in report.repaired],
+        "died": report.died,
         "rebuilt": report.rebuilt is not None,
         "old_index": None if report.rebuilt is None or report.rebuilt.kept is None else str(report.rebuilt.kept),
     }

@@ -64,6 +64,7 @@ def command(directory: str, as_json: bool) -> None:
 @contextmanager
 def _rows(draft: ControlDirectory) -> Iterator[tuple[FrozenDraft, Store] | None]:
     """The draft's rows and its store; None where only the mount is to be seen, as in a container."""
+    from artfs.catalog import note_deaths
     from artfs.cli.mounted import store_of
     from artfs.store import open_store
     from artfs.vfs.draft.frozen import FrozenDraft
@@ -75,6 +76,7 @@ def _rows(draft: ControlDirectory) -> Iterator[tuple[FrozenDraft, Store] | None]
         if path is None or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             yield None
             return
+        note_deaths(path / "index")
         store = stack.enter_context(open_store(path))
         places = [place.path for place in DraftsHome(store.layout.drafts).list() if place.name == name]
         if not places:

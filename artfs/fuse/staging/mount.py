@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from artfs.catalog import check_deaths
 from artfs.errors import ConflictError
 from artfs.fuse.crew import Crew
 from artfs.fuse.device import clone_into, send_again
@@ -123,6 +124,7 @@ def serve_drafts(
         ArtfsError: The store cannot be opened or not be mounted.
     """
     layout = read_layout(Path(store))
+    check_deaths(layout.index)
     service = Service(
         layout.root,
         mountpoint,

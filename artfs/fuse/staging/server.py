@@ -14,6 +14,7 @@ from typing import Final
 
 import trio
 
+from artfs.catalog import note_deaths
 from artfs.fuse import syscalls
 from artfs.fuse.loop import DONE, Done, run_session
 from artfs.fuse.staging.channel import ServerEnd
@@ -80,7 +81,8 @@ def run_server(store: Path, channel: ServerEnd, mount: Mount) -> int:
     syscalls.name_process("artfs-staging")
     gc.freeze()
     owner = os.geteuid(), os.getegid()
-    with open_store(store) as opened:
+    note_deaths(store / "index")
+    with open_store(store, suspect=True) as opened:
         home = DraftsHome(opened.layout.drafts)
         timed = not mount.handlers.enable_writeback_cache
         mount.open_files.recall(again=mount.again)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
+from artfs.catalog import note_deaths
 from artfs.errors import ArtfsError
 from artfs.fuse import syscalls
 from artfs.fuse.staging.channel import StorerEnd
@@ -49,7 +50,8 @@ def run_storer(store: Path, channel: StorerEnd) -> int:
     """
     syscalls.name_process("artfs-storer")
     gc.freeze()
-    with open_store(store) as opened:
+    note_deaths(store / "index")
+    with open_store(store, suspect=True) as opened:
         storer = DraftStorer(opened)
         try:
             _Service(storer, channel).run()

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from artfs.catalog import Environment, Journal, State
+from artfs.catalog import Environment, Journal, State, deaths_size, forget_deaths, told_deaths
 from artfs.catalog.check import check_journal
 from artfs.catalog.journal import Position
 from artfs.catalog.schema import SCHEMA
@@ -40,6 +40,7 @@ class Report:
         affected: The paths that this concerns.
         repaired: What was found and a repair did away with.
         rebuilt: What the repair did, if there was one.
+        died: The signal that ended a process as it read the index since the last check; none of it is left behind.
     """
 
     packs: int
@@ -47,6 +48,7 @@ class Report:
     affected: tuple[Affected, ...]
     repaired: tuple[Finding, ...] = ()
     rebuilt: Rebuilt | None = None
+    died: str | None = None
 
     @property
     def clean(self) -> bool:
@@ -112,20 +114,23 @@ def _fsck(layout: Layout, read_data: bool, repair: bool, progress: Progress | No
     count = _Count(progress or Quiet())
     of_packs = [*check_packs(layout, bad, count, read_data=read_data)]
     instead_of = index_identity(layout)
+    noted, died = deaths_size(layout.index), told_deaths(layout.index)
     others, affected = _check_others(layout, bad)
-    report = Report(count.packs, (*of_packs, *others), affected)
-    if not repair or not _can_repair(report.findings):
+    report = Report(count.packs, (*of_packs, *others), affected, died=died)
+    if not repair or not _can_repair(report.findings, died):
+        if all(finding.part != Part.INDEX for finding in others):
+            forget_deaths(layout.index, noted)
         return report
     rebuilt = rebuild_index(layout, instead_of)
     left, affected = _check_others(layout, bad)
     repaired = tuple(finding for finding in others if finding not in left)
-    return Report(count.packs, (*of_packs, *left), affected, repaired, rebuilt)
+    return Report(count.packs, (*of_packs, *left), affected, repaired, rebuilt, died)
 
 
-def _can_repair(findings: tuple[Finding, ...]) -> bool:
+def _can_repair(findings: tuple[Finding, ...], died: str | None) -> bool:
     """Whether the index is at fault and can be made again. With a damaged journal it may be all that is left."""
     parts = {finding.part for finding in findings}
-    return Part.INDEX in parts and Part.JOURNAL not in parts
+    return (Part.INDEX in parts or died is not None) and Part.JOURNAL not in parts
 
 
 def _check_others(layout: Layout, bad: BadRecords) -> tuple[tuple[Finding, ...], tuple[Affected, ...]]:
