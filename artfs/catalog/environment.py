@@ -146,6 +146,17 @@ class Environment:
         except lmdb.Error as error:
             raise translate(error, "reading the index") from error
 
+    def snapshot_id(self) -> int:
+        """Which state of the index is the last: another number after every commit, of whatever process.
+
+        Raises:
+            StoreError: Opened before a fork, or closed.
+        """
+        txn = self.begin_read()
+        number = txn.id()
+        txn.abort()
+        return number
+
     @contextmanager
     def read(self) -> Iterator[Txn]:
         """Hold a read transaction."""

@@ -21,11 +21,12 @@ from artfs.catalog import AliasRow, Artifact, Version
 from artfs.errors import IntegrityError, InvalidInputError, NotFoundError, SourceError
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
-from artfs.names import printable, version_index
+from artfs.names import printable
 from artfs.store import Store, root_entry
 from artfs.store.readers import ReaderCounts
 from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
 from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
+from artfs.vfs.rows import Rows
 
 __all__ = ["StoreView"]
 
@@ -46,6 +47,7 @@ class StoreView:
         self._counts = counts
         self._catalog = store.catalog
         self._pages = store.pages
+        self._rows = Rows(store.catalog)
         self._version = lru_cache(_ENTRIES_HELD)(self._find_version)
         self._entries: dict[int, Entry] = {}
 
@@ -86,8 +88,7 @@ class StoreView:
         return NotFoundError("the version was removed") if gone else error
 
     def _row(self, ino: int) -> Artifact | AliasRow | Version:
-        with self._catalog.view() as view:
-            row = view.by_serial(serial_of(ino))
+        row = self._rows.by_serial(serial_of(ino))
         if row is None or position_of(ino):
             raise NotFoundError("no such inode")
         return row
@@ -144,19 +145,14 @@ class StoreView:
             text = name.decode()
         except UnicodeDecodeError:
             return None
-        with self._catalog.view() as view:
-            artifact = view.artifact_by_name(text)
+        artifact = self._rows.artifact(text)
         return None if artifact is None else self._attr_of_row(artifact)
 
     def _lookup_version(self, parent: int, name: bytes) -> Attr | None:
-        serial = serial_of(parent)
         try:
-            text = name.decode()
-            index = version_index(text)
+            row = self._rows.member(serial_of(parent), name.decode())
         except (UnicodeDecodeError, InvalidInputError):
             return None
-        with self._catalog.view() as view:
-            row = view.alias(serial, text) if index is None else view.version(serial, index)
         return None if row is None else self._attr_of_row(row)
 
     def readlink(self, ino: int, _caller: int = 0, /) -> bytes:
@@ -212,8 +208,7 @@ class StoreView:
             return
         serial = serial_of(ino)
         self._counts.opened(serial)  # first count, then look: gc does it the other way round
-        with self._catalog.view() as view:
-            version = view.by_serial(serial)
+        version = self._rows.by_serial(serial)
         if not isinstance(version, Version) or version.removed:
             self._counts.closed(serial)
             raise NotFoundError("the version was removed")

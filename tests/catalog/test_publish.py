@@ -32,6 +32,7 @@ from artfs.format.operations import (
     VersionUndeleted,
 )
 from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
+from tests.support.mounts import apart
 
 ROOT = Path(__file__).parents[2]
 
@@ -206,7 +207,7 @@ def test_a_record_that_could_not_be_written_leaves_nothing_and_a_retry_succeeds(
 
 
 def test_a_full_disk_is_an_error_that_loses_nothing_and_a_retry_succeeds(tmp_path: Path) -> None:
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=24m,mode=700 artfs-test "$0" && exec "$@"'
     process = child("full", str(tmp_path), "24", under=[*namespace, "sh", "-c", mount, str(tmp_path)])
     out, err = process.communicate(timeout=60)

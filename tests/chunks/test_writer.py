@@ -26,6 +26,7 @@ from artfs.chunks.writer import encode_record, pack_path
 from artfs.errors import InvalidInputError, StorageError
 from artfs.format.digest import BLOCK_SIZE, Data, digest_and_table
 from artfs.format.pack import MAX_PLAIN_SIZE, Codec, PackKind, RecordKind
+from tests.support.mounts import apart
 from tests.support.packs import Place, append
 
 ROOT = Path(__file__).parents[2]
@@ -240,7 +241,7 @@ def test_a_writer_killed_before_any_of_its_system_calls_leaves_whole_packs_only(
 
 
 def test_a_full_disk_is_an_error_that_loses_nothing_and_a_retry_succeeds(tmp_path: Path) -> None:
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=24m,mode=700 artfs-test "$0" && exec "$@"'
     said = answer(child("full", str(tmp_path), "24", under=[*namespace, "sh", "-c", mount, str(tmp_path)]))
     assert said["errno"] == "ENOSPC"

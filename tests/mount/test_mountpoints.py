@@ -17,7 +17,7 @@ import pytest
 
 from artfs.mountinfo import mounts
 from tests.support.mountedstore import MountedStore
-from tests.support.mounts import NOBODY, ROOT, as_user, is_alive, is_mounted, wait_until
+from tests.support.mounts import NOBODY, ROOT, apart, as_user, is_alive, is_mounted, wait_until
 
 MOUNT_ERROR = 9
 
@@ -157,7 +157,7 @@ exec "$@"
 
 def test_without_a_fuse_device_one_is_told_how_to_get_it(store: MountedStore, mountpoint: Path) -> None:
     """In a mount namespace of its own, whose /dev has next to nothing in it."""
-    namespace = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+    namespace = apart()
     prefix = [*namespace, "bash", "-ec", HIDE_DEVICE, "bash"]
     assert store.run("ls", prefix=prefix).code == 0  # so it is not for something else that it fails
     for flags in ([], ["--foreground"]):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.mounts import ROOT
+from tests.support.mounts import ROOT, apart
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost_and_what_is_removed_makes_room(tmp_path: Path) -> None:
@@ -17,7 +16,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_and_what_is_removed_makes_room(
     S26: A full disk gives ENOSPC to whoever writes, and EDQUOT, EIO and EROFS are passed on as they are. The draft
     stays as it was before that request, and takes the next one.
     """
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=80m,mode=700 artfs-test "$0" && exec "$@"'
     program = [sys.executable, "-m", "tests.support.full_child", str(tmp_path)]
     ended = subprocess.run(

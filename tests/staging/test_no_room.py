@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.mounts import ROOT
+from tests.support.mounts import ROOT, apart
 
 
 def _told(scenario: str, place: Path) -> Any:
     """What came of a scenario, in a small file system that nobody else sees."""
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=32m,mode=700 artfs-test "$0" && exec "$@"'
     child = [sys.executable, "-m", "tests.support.full_disk_child", scenario, str(place)]
     command = [*namespace, "sh", "-c", mount, str(place), *child]

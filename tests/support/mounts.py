@@ -19,6 +19,7 @@ __all__ = [
     "ROOT",
     "Load",
     "Served",
+    "apart",
     "as_user",
     "children",
     "is_alive",
@@ -168,6 +169,28 @@ class Load:
         return requests, failures
 
 
+def apart(*options: str, by_root: bool = os.geteuid() == 0) -> list[str]:
+    """Begin a command line: what follows runs in a mount namespace of its own.
+
+    Where mounts are not shared, a new namespace has a copy of each, which keeps those alive that others unmount: so the
+    mounts of artfs, which are other tests', are taken out of it first.
+
+    Args:
+        options: More for `unshare`.
+        by_root: Root runs it; others become root in a user namespace.
+    """
+    alone = ["unshare", "--mount", *([] if by_root else ["--map-root-user"]), *options]
+    return [*alone, "sh", "-c", _WITHOUT_MOUNTS, "sh"]
+
+
+_WITHOUT_MOUNTS = r"""
+for line in $(grep ' fuse\.artfs' /proc/self/mounts | cut -d ' ' -f 2); do
+    umount -l "$(printf %b "$line")" 2>/dev/null || true
+done
+exec "$@"
+"""
+
+
 def as_user(*command: object, device: bool = True) -> list[str]:
     """The command line that runs a command as an ordinary user: as this one, or else as `nobody`.
 
@@ -187,4 +210,4 @@ def as_user(*command: object, device: bool = True) -> list[str]:
     if not device or os.stat("/dev/fuse").st_mode & 0o006 == 0o006:
         return command_line
     script = 'd=$(mktemp -d); mknod -m 666 $d/fuse c 10 229; mount --bind $d/fuse /dev/fuse; rm -r $d; exec "$@"'
-    return ["unshare", "--mount", "--propagation=private", "bash", "-ec", script, "bash", *command_line]
+    return [*apart(), "bash", "-ec", script, "bash", *command_line]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.mounts import ROOT
+from tests.support.mounts import ROOT, apart
 
 
 def test_a_store_on_a_full_disk_can_delete_and_collect(tmp_path: Path) -> None:
     """In a small file system that nobody else sees."""
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=80m,mode=700 artfs-test "$0" && exec "$@"'
     child = [sys.executable, "-m", "tests.support.gc_full_child", str(tmp_path)]
     command = [*namespace, "sh", "-c", mount, str(tmp_path), *child]

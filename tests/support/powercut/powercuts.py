@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.mounts import ROOT
+from tests.support.mounts import ROOT, apart
 
 __all__ = ["CUTS_A_ROUND", "HISTORIES", "PowerCuts", "check_power_cuts", "cut_power", "may_cut_power"]
 
@@ -72,7 +72,7 @@ def cut_power(kind: str, seed: int, cuts: int, *, history: str = "library", no_s
         history: Of `HISTORIES`.
         no_sync: Have every sync do nothing that concerns a path with this in it; "/": every sync.
     """
-    alone = ["unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    alone = apart("--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc", by_root=True)
     command = [sys.executable, "-m", "tests.support.powercut.cutting", kind, history, str(seed), str(cuts), no_sync]
     ended = subprocess.run(
         _as_root(*alone, *command), cwd=ROOT, capture_output=True, text=True, timeout=_PATIENCE, check=False

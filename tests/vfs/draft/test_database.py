@@ -28,6 +28,7 @@ from artfs.vfs.draft.environment import RowsEnvironment
 from artfs.vfs.draft.rows import Rows
 from artfs.vfs.draft.snapshot import DraftSnapshot
 from tests.support.database_child import POINTS, rows_after, rows_of, step
+from tests.support.mounts import apart
 
 ROOT = Path(__file__).parents[3]
 
@@ -368,7 +369,7 @@ def test_what_was_dropped_is_told(draft: Path) -> None:
 
 
 def test_a_full_disk_is_an_error_that_changes_nothing_and_a_retry_succeeds(tmp_path: Path) -> None:
-    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    namespace = apart()
     mount = 'mount -t tmpfs -o size=24m,mode=700 artfs-test "$0" && exec "$@"'
     [found] = told("full", tmp_path, under=[*namespace, "sh", "-c", mount, str(tmp_path)])
     assert found.pop("cut short") > 1
