@@ -102,16 +102,31 @@ def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
         StorageError: The file system refused.
     """
     try:
+        new = [path for path in (root, *root.parents) if not path.exists()]
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(root) as directory:
             if not (root / "format.json").exists():
                 _make(root, make_index)
                 os.fsync(directory)
+        for path in new:
+            _sync_name(path)
     except FileExistsError as error:
         raise StoreError(f"{error.filename or root} is not a directory: choose another place for the store") from error
     except OSError as error:
         raise StorageError.of(error, f"making the store {root}") from error
     return read_layout(root)
+
+
+def _sync_name(path: Path) -> None:
+    """Make the name of a new directory survive the machine, if the one that it is in can be opened."""
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:  # whoever may write to a directory need not be allowed to read it
+        return
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 @contextmanager

@@ -188,6 +188,35 @@ def test_the_names_of_data_files_are_synced_before_any_row_that_speaks_of_them(
                 draft.close()
 
 
+@pytest.mark.parametrize("size", [500, 300_000])
+def test_what_was_synced_survives_an_append_of_which_the_bytes_are_lost(tmp_path: Path, size: int) -> None:
+    """The kernel writes whole pages: an append writes again what its page had, and that may have been synced.
+
+    S25: What was synced (fsync, sync) survives a power cut.
+    """
+    data = tmp_path / "draft" / "data"
+    with open_store(tmp_path / "store", create=True) as store:
+        draft = Draft(make_draft(tmp_path / "draft", None), store)
+        try:
+            ino = draft.make(BASE, b"log", stat.S_IFREG | 0o644, 0, 0).ino
+            draft.write(ino, 0, b"a" * size)
+            draft.sync(ino)
+            draft.freeze()
+            draft.thaw()
+            durable = set(os.listdir(data))
+            page = size // 4096 * 4096
+            piece = b"a" * (size - page) + b"b" * 100
+            assert draft.write(ino, page, piece) == len(piece)
+            assert bytes(draft.read(ino, 0, size + 200)) == b"a" * size + b"b" * 100
+            lost = set(os.listdir(data)) - durable
+            assert lost
+            for name in lost:
+                os.truncate(data / name, 0)
+            assert bytes(draft.read(ino, 0, size + 200)) == b"a" * size + bytes(100)
+        finally:
+            draft.close()
+
+
 def test_a_draft_does_what_a_local_file_system_does(draft: Path) -> None:
     """What programs ask of a file system first.
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from artfs.errors import IntegrityError
+from artfs.errors import ArtfsError, IntegrityError
 from artfs.format.digest import Data
 from artfs.store.content import ContentReader
 from artfs.vfs.draft.backlog import Backlog
@@ -33,6 +33,8 @@ _MAX_SIZE: Final = (1 << 63) - 1
 _SYNCED_HELD: Final = 4096
 _LOOKED_AT: Final = 64
 _ROWS_AT_A_TIME: Final = 4096
+_REPEATED: Final = 128 << 10
+"""What the kernel gathers at most into one page."""
 
 
 def without_privileges(mode: int) -> int:
@@ -99,6 +101,8 @@ class Contents:
         row = batch.inode(ino)
         if offset + len(piece) > _MAX_SIZE:
             raise fault(errno.EFBIG)
+        repeated = self._repeated(batch, ino, row, offset, piece)
+        offset, piece = offset + repeated, piece[repeated:]
         target, base, extent, data = self._placing.place(batch, ino, row, offset, offset + len(piece))
         hidden: list[Range] = []
         written = self._files.write(target, base + offset, piece)
@@ -130,7 +134,26 @@ class Contents:
             unsynced.add(target)
         if hidden:
             self._give_up(ino, hidden)
-        return written
+        return repeated + written
+
+    def _repeated(self, batch: Batch, ino: int, row: InodeRow, offset: int, piece: bytes) -> int:
+        """How many bytes at the beginning of a piece are at the file's end already, in another place.
+
+        The kernel gathers whole pages: what is appended comes with the beginning of its page. That may have been synced
+        where it is, and a power cut could take it from where it was written again.
+        """
+        size = row.size - offset
+        if not 0 < size < min(len(piece), _REPEATED):
+            return 0
+        tail = self._placing.tail(ino)
+        own = row.data if row.data_generation == batch.generation else 0
+        if tail is not None and tail.data == own and tail.start <= offset and row.size <= tail.end:
+            return 0  # written over where it is
+        try:
+            there = bytes(self.read(ino, row, offset, size))
+        except (ArtfsError, OSError):
+            return 0
+        return size if there == piece[:size] else 0
 
     def _give_up(self, ino: int, hidden: list[Range]) -> None:
         """Give up the data files of extents that were written over, if the file has nothing else in them."""

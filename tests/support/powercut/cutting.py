@@ -21,20 +21,20 @@ from typing import Any, NoReturn
 
 from tests.support.powercut.blocklog import Cut, DiskImage
 from tests.support.powercut.devices import mounted, umount
-from tests.support.powercut.judging import broken_promises
-from tests.support.powercut.looking import look
+from tests.support.powercut.judging import broken_promises, standing
+from tests.support.powercut.looking import Kept, look
 from tests.support.powercut.recording import STORE, Recording
 
 _SOMETHING = bytes(range(256)) * 100
 
 
-def _look_in_child(store: Path, aside: Path) -> dict[str, Any]:
+def _look_in_child(store: Path, aside: Path, kept: Kept) -> dict[str, Any]:
     """Look in a process of its own: it may die of what it finds."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
-        _be_child(store, aside, writing)
+        _be_child(store, aside, kept, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         told = pipe.read()
@@ -42,9 +42,9 @@ def _look_in_child(store: Path, aside: Path) -> dict[str, Any]:
     return dict(json.loads(told)) if told else {"died": f"wait status {status}"}
 
 
-def _be_child(store: Path, aside: Path, writing: int) -> NoReturn:
+def _be_child(store: Path, aside: Path, kept: Kept, writing: int) -> NoReturn:
     try:
-        found = look(store, aside)
+        found = look(store, aside, kept)
     except Exception:  # noqa: BLE001 - told to whoever looks
         found = {"died": traceback.format_exc()}
     with os.fdopen(writing, "wb") as pipe:
@@ -69,14 +69,17 @@ def _cut_all(top: Path, recording: Recording, rng: random.Random, cuts: int) -> 
 
 
 def _outcome(top: Path, recording: Recording, cut: Cut) -> dict[str, Any]:
+    before, after = standing(recording.told, cut.position)
+    kept = {name: {file: size for file, (size, _sum) in now["kept"].items()} for name, now in before["drafts"].items()}
     found: dict[str, Any]
     try:
         with mounted(recording.kind, top / "cut", top / "after", recording.options) as directory:
-            found = _look_in_child(directory / STORE, top / "aside")
+            found = _look_in_child(directory / STORE, top / "aside", kept)
     except OSError as error:
         found = {"died": str(error)}
     died = found.get("died")
     return {
+        "during": after["step"],
         "written": len(cut.written),
         "dropped": cut.dropped,
         "opened": found.get("opened", 0.0),

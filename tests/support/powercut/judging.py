@@ -5,9 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Any
 
-__all__ = ["broken_promises"]
+__all__ = ["broken_promises", "standing"]
 
 _EMPTY: dict[str, Any] = {"artifacts": {}, "runs": {}}
+
+
+def standing(told: list[dict[str, Any]], position: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was acknowledged when the disk's log was so long, and what would have been next."""
+    last = bisect_right([line["at"] for line in told], position) - 1
+    return told[last], told[min(last + 1, len(told) - 1)]
 
 
 def broken_promises(told: list[dict[str, Any]], position: int, found: dict[str, Any]) -> list[str]:
@@ -21,9 +27,9 @@ def broken_promises(told: list[dict[str, Any]], position: int, found: dict[str, 
     Returns:
         A line for each promise that is broken.
     """
-    last = bisect_right([line["at"] for line in told], position) - 1
-    before, after = told[last], told[min(last + 1, len(told) - 1)]
+    before, after = standing(told, position)
     broken = [f"fsck: {finding}" for finding in found["findings"]]
+    broken += [f"tmp/{name} is left for ever" for name in found["left over"]]
     if found["missing"]:
         return [*broken, *(["the store is missing"] if before["state"] else [])]
     # Only an index that was being replaced may be missing, and a command says how to make it again.
@@ -44,9 +50,12 @@ def _broken_drafts(before: dict[str, Any], after: dict[str, Any], found: dict[st
     broken = []
     for name in set(before) & set(found):
         now = after.get(name, {"kept": {}, "gone": []})
-        for file, sum_ in before[name]["kept"].items():
-            if file in now["kept"] and found[name].get(file) not in (sum_, now["kept"][file]):
-                broken.append(f"{name}/{file} was synced, and is not there as it was")
+        for file, kept in before[name]["kept"].items():
+            following = now["kept"].get(file, None)
+            whole, beginning = found[name].get(file, [None, None])
+            # What is being replaced or appended to may be either, and what is appended is not promised yet.
+            if following is not None and whole not in (kept, following) and not (following != kept == beginning):
+                broken.append(f"{name}/{file} was synced as {kept}, and is {whole}, of which {beginning}")
         gone = set(before[name]["gone"]) & set(now["gone"]) & set(found[name])
         broken += [f"{name}/{file} was removed, and is there" for file in sorted(gone)]
     return broken

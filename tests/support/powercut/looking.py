@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,25 @@ from artfs.vfs.gc import collect_store
 from tests.support.powercut.state import contents_of, state_of, sum_of
 from tests.support.powercut.telling import sum_of_bytes
 
-__all__ = ["look"]
+__all__ = ["Kept", "look"]
+
+Kept = Mapping[str, Mapping[str, int]]
+Sum = tuple[int, str]
 
 
-def look(path: Path, aside: Path) -> dict[str, Any]:
+def look(path: Path, aside: Path, kept: Kept) -> dict[str, Any]:
     """Open a store, read all of it, check it, and go on with it.
 
     Args:
         path: The store's directory.
         aside: A directory of something to store.
+        kept: Of each draft, the sizes that its synced files had; of what is longer now, the beginning is looked at too.
 
     Returns:
         `opened`: how long an open took, in seconds; `refused`: what it said, and what `artfs fsck --repair` found then;
         `missing`: whether there was no store. `state`: what is in sight; `contents`: a digest of the contents of each
-        version, by its digest; `drafts`: the files at the top of each, with their SHA-256. `findings`: what fsck says.
+        version, by its digest; `drafts`: the files at the top of each, with size and SHA-256 of the whole, and
+        of its beginning. `findings`: what fsck says. `left over`: what is in `tmp/`.
     """
     found: dict[str, Any] = {"refused": [], "missing": False}
     begin = time.monotonic()
@@ -51,7 +57,7 @@ def look(path: Path, aside: Path) -> dict[str, Any]:
     with open_store(path) as store:
         found["state"] = state_of(store)
         found["contents"] = _contents(store)
-        found["drafts"] = _drafts(store)
+        found["drafts"] = _drafts(store, kept)
         store.put([aside], NewVersion("afterwards"))
         collect_store(store, current_actor(), patience=1.0)
     found["findings"] += _findings(path)
@@ -69,22 +75,24 @@ def _contents(store: Store) -> dict[str, str]:
     return {version.digest.hex(): sum_of(contents_of(store, version)) for version in versions}
 
 
-def _drafts(store: Store) -> dict[str, dict[str, str]]:
+def _drafts(store: Store, kept: Kept) -> dict[str, dict[str, list[Sum]]]:
     home = DraftsHome(store.layout.drafts)
     found = {}
     with home.lock():
         for place in home.list():
             draft = Draft(place.path, store)
             try:
-                found[place.name] = _files(draft)
+                found[place.name] = _files(draft, kept.get(place.name, {}))
             finally:
                 draft.close()
     return found
 
 
-def _files(draft: Draft) -> dict[str, str]:
-    return {
-        name.decode(): sum_of_bytes(bytes(draft.read(attributes.ino, 0, attributes.size)))
-        for name, attributes, _offset in draft.listdir(BASE)
-        if stat.S_ISREG(attributes.mode)
-    }
+def _files(draft: Draft, kept: Mapping[str, int]) -> dict[str, list[Sum]]:
+    found = {}
+    for name, attributes, _offset in draft.listdir(BASE):
+        if stat.S_ISREG(attributes.mode):
+            data = bytes(draft.read(attributes.ino, 0, attributes.size))
+            pieces = [data, data[: kept.get(name.decode(), 0)]]
+            found[name.decode()] = [(len(piece), sum_of_bytes(piece)) for piece in pieces]
+    return found

@@ -30,9 +30,9 @@ class PowerCuts:
     Attributes:
         history: The mount `options` of the file system, how many `records` and `flushes` the disk was told, the
             `steps` that were acknowledged, and how many syncs were `swallowed`.
-        cuts: Of each cut: after which `record` of how many (`of`); how many writes since the last flush were `written`
-            and how many `dropped`, wholly or in part; how long it took until the store was `opened`, in seconds; what
-            was `refused`; which promises were `broken`.
+        cuts: Of each cut: after which `record` of how many (`of`), `during` which step; how many writes since the last
+            flush were `written` and how many `dropped`, wholly or in part; how long it took until the store was
+            `opened`, in seconds; what was `refused`; which promises were `broken`.
     """
 
     history: dict[str, Any]
@@ -41,7 +41,7 @@ class PowerCuts:
     @property
     def broken(self) -> list[str]:
         """Promises that were broken."""
-        return [f"after record {cut['record']}: {line}" for cut in self.cuts for line in cut["broken"]]
+        return [f"at record {cut['record']}, {cut['during']}: {line}" for cut in self.cuts for line in cut["broken"]]
 
     def __str__(self) -> str:
         dropping = sum(bool(cut["dropped"]) for cut in self.cuts)

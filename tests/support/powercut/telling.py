@@ -22,18 +22,18 @@ class Promise:
     """What a draft promises to keep.
 
     Attributes:
-        kept: The files that were synced, and the SHA-256 of each.
+        kept: The files that were synced, and the size and SHA-256 of each.
         gone: The files that were removed before something was synced.
     """
 
     def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
+        self.kept: dict[str, tuple[int, str]] = {}
         self.gone: set[str] = set()
         self._unlinked: set[str] = set()
 
     def synced(self, name: str, data: bytes) -> None:
         """A file was synced, and with it every change of a name so far."""
-        self.kept[name] = sum_of_bytes(data)
+        self.kept[name] = len(data), sum_of_bytes(data)
         self._unlinked.discard(name)
         self.gone.discard(name)
         self.names_synced()
