@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from artfs.errors import IntegrityError, OutcomeUnknownError, StorageError
+from artfs.files import sync_directory, write_all
 from artfs.format.journal import (
     SEGMENT_HEADER_SIZE,
     RawRecord,
@@ -267,7 +268,7 @@ class Journal:
                 keep = end.length
             self._rewrite(segment, begin, keep)
         try:
-            _sync_directory(self.directory)
+            sync_directory(self.directory)
         except OSError as error:
             raise StorageError.of(error, f"syncing {self.directory}") from error
 
@@ -279,7 +280,7 @@ class Journal:
                 if keep is not None:
                     os.ftruncate(descriptor, keep)
                 size = os.fstat(descriptor).st_size
-                _write_all(descriptor, os.pread(descriptor, size - begin, begin), begin)
+                write_all(descriptor, os.pread(descriptor, size - begin, begin), begin)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -311,7 +312,7 @@ class Journal:
             raise StorageError.of(error, f"writing {path}") from error
         try:
             try:
-                _write_all(descriptor, record, offset)
+                write_all(descriptor, record, offset)
             except BaseException as error:
                 with suppress(OSError):  # if this fails, the next writer cuts it off
                     os.ftruncate(descriptor, offset)
@@ -334,24 +335,9 @@ class Journal:
         aside = self.directory / "new"
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            _write_all(descriptor, encode_segment_header(first_seq, previous), 0)
+            write_all(descriptor, encode_segment_header(first_seq, previous), 0)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         aside.rename(self.path(first_seq))
-        _sync_directory(self.directory)
-
-
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        count = os.pwrite(descriptor, view, offset)
-        view, offset = view[count:], offset + count
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_directory(self.directory)

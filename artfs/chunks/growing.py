@@ -15,6 +15,7 @@ import msgspec
 
 from artfs.chunks.handover import start_writeback, write_buffers
 from artfs.chunks.record import EncodedRecord
+from artfs.files import sync_directory
 from artfs.format.digest import Data, digest
 from artfs.format.pack import (
     ENTRY_SIZE,
@@ -99,7 +100,7 @@ class GrowingPack:
         _make_directory(path.parent)
         self._path.rename(path)
         self._path = path
-        _fsync_directory(path.parent)
+        sync_directory(path.parent)
         return SealedPack(self.pack, path, self.kind, size, count)
 
     def discard(self) -> None:
@@ -119,12 +120,4 @@ def _make_directory(path: Path) -> None:
     """Make a directory of `packs/` durably, unless it is there."""
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-        _fsync_directory(path.parent)
-
-
-def _fsync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        sync_directory(path.parent)

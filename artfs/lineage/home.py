@@ -9,6 +9,7 @@ runs/<id>/pins/          which version an alias is for the run (`pins`); not the
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -20,6 +21,7 @@ from typing import Final
 import msgspec
 
 from artfs.errors import InvalidInputError, StorageError
+from artfs.files import write_all
 from artfs.format.runs import Process
 from artfs.names import parse_run_id
 
@@ -125,11 +127,7 @@ class RunsHome:
         try:
             for directory in (self.path, home.path, home.opened, *([home.pins] if pin else [])):
                 directory.mkdir(mode=0o700, exist_ok=True)
-            descriptor = os.open(home.path / "processes", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, msgspec.json.encode(process) + b"\n")
-            finally:
-                os.close(descriptor)
+            _append(home.path / "processes", msgspec.json.encode(process) + b"\n")
             self.change()
         except OSError as error:
             raise StorageError.of(error, f"registering run {run}") from error
@@ -145,7 +143,7 @@ class RunsHome:
         """Have workers look again which runs there are."""
         descriptor = self.open_generation()
         try:
-            os.pwrite(descriptor, secrets.token_bytes(_WORD), 0)
+            write_all(descriptor, secrets.token_bytes(_WORD), 0)
         finally:
             os.close(descriptor)
 
@@ -154,5 +152,20 @@ class RunsHome:
         path = self.path / "generation"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(descriptor).st_size < _WORD:
-            os.pwrite(descriptor, secrets.token_bytes(_WORD), 0)
+            write_all(descriptor, secrets.token_bytes(_WORD), 0)
         return descriptor
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line as a whole or not at all, whoever else appends to the file."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        end = os.fstat(descriptor).st_size
+        try:
+            write_all(descriptor, line, end)
+        except OSError:
+            os.ftruncate(descriptor, end)
+            raise
+    finally:
+        os.close(descriptor)

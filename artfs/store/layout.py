@@ -8,13 +8,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from artfs.chunks.chunker import ChunkParams
 from artfs.errors import IntegrityError, StorageError, StoreError, StoreFormatError, StoreNotFoundError
+from artfs.files import sync_directory
 from artfs.store.reserve import RESERVE, hold_back
 
 __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_layout"]
@@ -109,24 +110,13 @@ def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
                 _make(root, make_index)
                 os.fsync(directory)
         for path in new:
-            _sync_name(path)
+            with suppress(PermissionError):  # whoever may write to a directory need not be allowed to read it
+                sync_directory(path.parent)
     except FileExistsError as error:
         raise StoreError(f"{error.filename or root} is not a directory: choose another place for the store") from error
     except OSError as error:
         raise StorageError.of(error, f"making the store {root}") from error
     return read_layout(root)
-
-
-def _sync_name(path: Path) -> None:
-    """Make the name of a new directory survive the machine, if the one that it is in can be opened."""
-    try:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # whoever may write to a directory need not be allowed to read it
-        return
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ more after that: whoever got past the look has all his packs in the list.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from artfs.catalog import Environment, Journal, PackRow, rebuild_catalog
 from artfs.catalog.content import add_content
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError, StorageError
+from artfs.files import sync_directory
 from artfs.format.pack import Location, RecordKind
 from artfs.store.layout import Layout
 from artfs.store.packlist import PackContents, pack_contents, pack_paths
@@ -97,13 +97,13 @@ def _rebuild(layout: Layout, journal: Journal, aside: Path, progress: Progress) 
             for path in late:
                 _add_pack(environment, reader, path)
             environment.close()
-            _sync_directory(aside)
+            sync_directory(aside)
             aside.rename(layout.index)
         except BaseException:
             if kept is not None:
                 kept.rename(layout.index)
             raise
-    _sync_directory(layout.root)
+    sync_directory(layout.root)
     return Rebuilt(len(paths) + len(late), kept)
 
 
@@ -116,15 +116,6 @@ def _take_away(layout: Layout) -> Path | None:
     kept = layout.root / f"index.old-{secrets.token_hex(4)}"
     layout.index.rename(kept)
     return kept
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _add_pack(environment: Environment, reader: PackReader, path: Path) -> None:

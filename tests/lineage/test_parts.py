@@ -18,6 +18,7 @@ from artfs.lineage.callers import Callers
 from artfs.lineage.home import RunsHome
 from artfs.lineage.opened import OpenedFile, read_opened
 from artfs.lineage.pins import pin
+from tests.support.faults import shim
 from tests.support.mounts import ROOT
 
 RUN = "abcd0123"
@@ -115,3 +116,33 @@ def test_a_thread_that_was_of_no_run_is_of_the_next_that_its_process_begins(tmp_
     assert callers.run_of(0) is None
     home.remove(home.run(RUN))
     assert callers.run_of(os.getpid()) is None
+
+
+_REGISTER = """
+import ctypes, os, sys
+from pathlib import Path
+from artfs.catalog import current_process
+from artfs.lineage.callers import Callers
+from artfs.lineage.home import RunsHome
+shim, fired = ctypes.CDLL(os.environ["LD_PRELOAD"]), 0
+for k in range(1, 100):
+    home = RunsHome(Path(sys.argv[1] + str(k)))
+    shim.fault_arm(os.fsencode(home.path), ctypes.c_long(k), 3, 0, -1, 0)  # short
+    registered = home.register("abcd0123", current_process())
+    Callers(home)
+    shim.fault_disarm()
+    assert registered.processes() == [current_process()], k
+    if not shim.fault_fired():
+        break
+    fired = k
+print(fired)
+"""
+
+
+def test_a_write_that_is_cut_short_leaves_a_run_registered_and_its_callers_known(tmp_path: Path) -> None:
+    """The file that tells of changes is mapped by workers, and too short it would kill them."""
+    environment = {**os.environ, "LD_PRELOAD": str(shim(tmp_path))}
+    command = [sys.executable, "-c", _REGISTER, os.fspath(tmp_path / "runs")]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert int(ended.stdout) >= 5

@@ -53,6 +53,9 @@ class FakeDraft:
     def path(self, ino: int) -> bytes:
         return b"file-%d" % ino
 
+    def has_base(self) -> bool:
+        return True
+
     def is_touched(self) -> bool:
         return self.touched
 

@@ -21,6 +21,7 @@ from artfs.chunks.packfile import PackFile, end_of, opened
 from artfs.chunks.record import EncodedRecord
 from artfs.chunks.writer import PackWriter
 from artfs.errors import IntegrityError, StorageError
+from artfs.files import sync_directory
 from artfs.format.digest import digest as digest_of
 from artfs.format.pack import Codec, FooterEntry, Location, PackKind, RecordKind, parse_head
 from artfs.store.gc.packs import Candidate
@@ -190,17 +191,9 @@ def remove_files(store: Store, paths: Sequence[Path]) -> None:
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
                 try:
                     path.unlink()
-                    _sync(path.parent)
+                    sync_directory(path.parent)
                     os.ftruncate(descriptor, 0)
                 finally:
                     os.close(descriptor)
     except OSError as error:
         raise StorageError.of(error, "removing packs") from error
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,21 +18,13 @@ import lmdb
 from artfs.catalog.datafile import bytes_missing, check_data_file
 from artfs.catalog.forking import tell_processes_apart
 from artfs.errors import IntegrityError
+from artfs.files import sync_directory
 from artfs.vfs.draft.table import Txn, damaged_rows, system_error
 
-__all__ = ["MAP_SIZE", "RowsEnvironment", "sync_directory"]
+__all__ = ["MAP_SIZE", "RowsEnvironment"]
 
 MAP_SIZE: Final = 1 << 40
 _ROOM: Final = 1 << 20
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory survive the machine."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class RowsEnvironment:

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 
 from artfs.catalog import Version
 from artfs.errors import ConflictError, IntegrityError, InvalidInputError, StorageError
+from artfs.files import sync_directory
 from artfs.names import RESERVED_NAME, parse_artifact_name
 from artfs.store import root_entry
 from artfs.vfs.draft.database import DraftDatabase
@@ -143,10 +144,10 @@ class DraftsHome:
                 new.mkdir(mode=0o700)
                 (new / "data").mkdir(mode=0o700)
                 DraftDatabase.create(new, _first_rows(new, artifact, version, base_ref, meta, owner))
-                _sync(new)
+                sync_directory(new)
                 path = self._drafts / f"{number}.{name}"
                 os.rename(new, path)
-                _sync(self._drafts)
+                sync_directory(self._drafts)
             except BaseException:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
@@ -171,7 +172,7 @@ class DraftsHome:
         old = self._drafts / f".old-{place.number}"
         try:
             os.rename(place.path, old)
-            _sync(self._drafts)
+            sync_directory(self._drafts)
         except OSError as error:
             raise StorageError.of(error, f"closing the draft {place.name}") from error
         return old
@@ -238,7 +239,7 @@ class DraftsHome:
             file.flush()
             os.fsync(file.fileno())
         os.rename(following, self._drafts / "next")
-        _sync(self._drafts)
+        sync_directory(self._drafts)
 
 
 def _check_name(name: str) -> None:
@@ -265,11 +266,3 @@ def _first_rows(
         top = row_of_entry(root_entry(version), owner)
     rows = [(META_STATE, encode_row(State())), (META_ORIGIN, encode_row(origin)), (inode_key(BASE), encode_row(top))]
     return [*rows, (META_JSON, meta)] if meta else rows
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

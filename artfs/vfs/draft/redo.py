@@ -25,7 +25,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from artfs.errors import StoreFormatError
-from artfs.vfs.draft.environment import sync_directory
+from artfs.files import sync_directory, write_all
 from artfs.vfs.draft.room import reserve
 from artfs.vfs.draft.table import damaged_rows
 
@@ -128,14 +128,6 @@ def read_log(directory: Path, epoch: int) -> Iterator[Changes]:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    """Write it all: where one call takes a part, the next one takes the rest or says why not."""
-    left = memoryview(data)
-    while left:
-        written = os.pwrite(descriptor, left, offset)
-        left, offset = left[written:], offset + written
-
-
 class RedoLog:
     """One log, open for appending.
 
@@ -188,7 +180,7 @@ class RedoLog:
             checked, check = header[: -_CHECK.size], header[-_CHECK.size :]
             if check == _CHECK.pack(zlib.crc32(checked)):
                 raise StoreFormatError(f"{self.path} is of version {header[4]}: a newer artfs is needed for this draft")
-        _write_all(self._descriptor, self._header, 0)
+        write_all(self._descriptor, self._header, 0)
 
     @property
     def is_empty(self) -> bool:
@@ -238,7 +230,7 @@ class RedoLog:
                 if not frees:
                     raise
         try:
-            _write_all(self._descriptor, record, self.end)
+            write_all(self._descriptor, record, self.end)
         except OSError:
             self._trim()
             raise

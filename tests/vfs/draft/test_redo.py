@@ -155,13 +155,14 @@ def test_a_record_that_does_not_fit_leaves_nothing(
     write = os.pwrite
 
     def refuse(descriptor: int, data: bytes, offset: int) -> int:
-        if written is None:
+        if written is None or offset > before_size:
             raise OSError(errno.EDQUOT, "quota")
         return write(descriptor, data[:written], offset)
 
+    before_size = len(before)
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", refuse)
-        with pytest.raises(OSError, match="quota" if written is None else "No space left"):
+        with pytest.raises(OSError, match="Input/output error" if written == 0 else "quota"):
             log.append(RECORDS[2])
     assert log.path.read_bytes() == before
     log.append(RECORDS[3])
@@ -212,8 +213,13 @@ def test_a_log_keeps_no_room_where_the_file_system_cannot(tmp_path: Path, monkey
 
 
 def test_a_log_that_cannot_be_begun_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "pwrite", lambda *_args: 3)
-    with pytest.raises(OSError, match="No space left"):
+    def refuse(_descriptor: int, _data: bytes, offset: int) -> int:
+        if offset:
+            raise OSError(errno.EDQUOT, "quota")
+        return 3
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(OSError, match="quota"):
         RedoLog(tmp_path, 1, begin=True)
     assert list(logs(tmp_path)) == []
 
