@@ -68,6 +68,7 @@ TESTED = {
     "C11": HERE + "c11_a_version_whose_top_node_is_nowhere_is_found",
     "C12": INDEX + "[a run not listed]",
     "C13": INDEX + "[an edge of no run]",
+    "C14": "tests/catalog/test_pagecheck.py::test_a_page_in_use_that_is_listed_as_free_is_found",
     "R5": DRAFT + "[a key of no table]",
     "R6": DRAFT + "[no state]",
     "R7": DRAFT + "[a name of no inode]",

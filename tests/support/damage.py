@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,12 +20,9 @@ from artfs.names import parse_ref
 from artfs.store import open_store, root_entry
 from artfs.store.packlist import pack_paths
 from artfs.vfs.fsck import check_store
+from tests.support.lmdbpages import BIG, Pages
 
 __all__ = ["Verdict", "flip_at_random", "flipped", "judge", "make_deadly", "make_store", "read_all", "truncated"]
-
-_PAGE = 4096
-_PAGE_HEAD = struct.Struct("<QHHHH")  # of LMDB: number, pad, flags, where the offsets end, where the nodes begin
-_LEAF, _OVERFLOW, _BIG = 2, 4, 1
 
 Verdict = str
 """`found`, `harmless`, or what is wrong."""
@@ -97,24 +93,12 @@ def make_deadly(place: Path) -> None:
 
     (LMDB holds the lengths of the others against the pages that they are in.)
     """
-    path = place / "index" / "data.mdb"
-    data = bytearray(path.read_bytes())
-    damaged = False
-    page = 2 * _PAGE
-    while page < len(data):
-        _number, _pad, flags, lower, upper = _PAGE_HEAD.unpack_from(data, page)
-        if flags & _OVERFLOW:
-            page += _PAGE * (lower + (upper << 16))
-            continue
-        if flags & _LEAF:
-            for (at,) in struct.iter_unpack("<H", data[page + _PAGE_HEAD.size : page + lower]):
-                if data[page + at + 4] & _BIG:
-                    data[page + at + 3] |= 0x10  # 256 MiB more, behind the end of the file
-                    damaged = True
-        page += _PAGE
-    assert damaged, "the store is too small to have such a value"
-    with path.open("r+b") as file:  # in place: others may have it open
-        file.write(data)
+    pages = Pages(place / "index")
+    rows = [node for leaf in pages.all_leaves() for node in pages.nodes(leaf)]
+    large = [node for node in rows if pages.data[node + 4] & BIG]
+    assert large, "the store is too small to have such a value"
+    for node in large:
+        pages.write(node + 3, bytes((pages.data[node + 3] | 0x10,)))  # 256 MiB more, behind the end of the file
 
 
 def flip_at_random(place: Path, choose: random.Random, flips: int) -> Counter[str]:

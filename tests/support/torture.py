@@ -8,6 +8,7 @@
     crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
     powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
+    index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
 up to what the timing of processes makes of it.
@@ -31,9 +32,10 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.support.checked import assert_clean
 from tests.support.crowd.run import run_crowd
-from tests.support.damage import flip_at_random, make_store
+from tests.support.damage import flip_at_random, make_store, read_all
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
+from tests.support.indexflips import flip_index
 from tests.support.powercut.devices import FILE_SYSTEMS
 from tests.support.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
 from tests.support.stagedstore import StagedStore
@@ -101,6 +103,15 @@ def _damage(number: int) -> None:
     print("  " + ", ".join(f"{count} x {what}" for what, count in sorted(counted.items())), flush=True)
 
 
+def _index(number: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        place = make_store(Path(top), files=2, size=64)
+        bits = list(range(8 * (place / "index" / "data.mdb").stat().st_size))
+        random.Random(number).shuffle(bits)
+        counted = flip_index(place, bits, read_all(place))
+    print("  " + ", ".join(f"{count:,} x {what}" for what, count in sorted(counted.items())), flush=True)
+
+
 def _crowd(number: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
         crowded = run_crowd(Path(top), number, readers=16, committers=4, seconds=seconds)
@@ -125,6 +136,7 @@ _OTHERS: dict[str, Callable[[int], None]] = {
     "faults": _faults,
     "staging-faults": _staging_faults,
     "damage": _damage,
+    "index": _index,
     "powercut": _powercut,
 }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from artfs.catalog import Environment, Journal, State, Tree, View, tables
 from artfs.catalog.check import check_index, check_journal
 from artfs.catalog.compare import check_replay
+from artfs.catalog.pagecheck import check_pages
 from artfs.chunks.writer import pack_path
 from artfs.errors import IntegrityError
 from artfs.format.digest import table_digest
@@ -34,7 +35,7 @@ _AT_ONCE = 4096
 def check_catalog(
     layout: Layout, bad: BadRecords, scratch: Path, *, journal_is_sound: bool
 ) -> Iterator[Finding | Affected]:
-    """Check all that the index has part in (J8, C1 to C11, T, L), then tell which paths are affected by any damage.
+    """Check all that the index has part in (J8, C1 to C14, T, L), then tell which paths are affected by any damage.
 
     Args:
         layout: Of the store.
@@ -55,7 +56,7 @@ def check_catalog(
 def _check(
     layout: Layout, environment: Environment, bad: BadRecords, scratch: Path, journal_is_sound: bool
 ) -> Iterator[Finding | Affected]:
-    for found in check_index(environment):
+    for found in chain(check_pages(environment), check_index(environment)):
         yield told(found.invariant, Part.INDEX, found.message)
     with View(environment.begin_read()) as view:
         state = view.state()
