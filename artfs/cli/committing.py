@@ -128,7 +128,7 @@ def _state(draft: ControlDirectory) -> str:
 
 
 class _Pauses:
-    """Short at first, for what is done at once."""
+    """Short at first, for what is done at once; each only a seventh of all before, so the end is noticed soon."""
 
     def __init__(self) -> None:
         self._seconds = _FIRST_WAIT
@@ -136,4 +136,4 @@ class _Pauses:
     def pause(self) -> None:
         """Sleep a while."""
         time.sleep(self._seconds)
-        self._seconds = min(self._seconds * 1.5, _LONGEST_WAIT)
+        self._seconds = min(self._seconds * 1.15, _LONGEST_WAIT)

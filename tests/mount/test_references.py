@@ -6,10 +6,12 @@ import errno
 import os
 import shutil
 import stat
+from functools import partial
 from pathlib import Path
 
 import artfs
 from tests.support.mountedstore import MountedStore
+from tests.support.mounts import wait_until
 
 
 def _failure(path: Path) -> int:
@@ -19,6 +21,11 @@ def _failure(path: Path) -> int:
     except OSError as error:
         return error.errno or 0
     return 0
+
+
+def _is_said(store: MountedStore, *parts: str) -> bool:
+    """Whether a line of the log has all of these."""
+    return any(all(part in line for part in parts) for line in store.troubles())
 
 
 def test_a_reference_is_a_regular_file_and_never_gives_other_bytes(own: MountedStore, tmp_path: Path) -> None:
@@ -53,12 +60,11 @@ def test_a_reference_is_a_regular_file_and_never_gives_other_bytes(own: MountedS
     assert (top / "tape").stat().st_size == 1
     for path in (top / "in" / "changed", top / "in" / "gone", top / "in" / "swapped", top / "tape"):
         assert _failure(path) == errno.EIO
-    log = "\n".join(own.troubles())
     for name, why in (
         ("in/changed", "not what the artifact refers to"),
         ("in/gone", "is gone"),
         ("tape", "by its URI"),
     ):
-        assert any(f"referring:v0/{name}" in line and why in line for line in log.splitlines()), log
+        wait_until(partial(_is_said, own, f"referring:v0/{name}", why))  # by way of the supervisor
     (data / "gone").write_bytes(contents["gone"])
     assert (top / "in" / "gone").read_bytes() == contents["gone"]
