@@ -3,8 +3,10 @@
     staging   a draft in a real staging mount against a native directory, with commits and kills
     draft     a draft without a mount against a native directory
     catalog   the catalog against a model
-    faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes, errors
-    staging-faults  every call of a staging mount's processes goes wrong in turn, while a program works in a draft
+    faults    every call of a put, commit, rebuild, draft or gc goes wrong in turn: kills, torn and short writes,
+              errors; a round is all of them (about 6 minutes)
+    staging-faults  every call of a staging mount's processes goes wrong in turn, while a program works in a draft;
+              a round is all of them (about 12 minutes)
     crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
     powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
@@ -22,10 +24,11 @@ import random
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
@@ -73,28 +76,37 @@ def _catalog() -> Iterator[_Machine]:
     yield _machine_of("tests.catalog.test_machine", "CatalogMachine")
 
 
+_T = TypeVar("_T")
+
+
+def _shuffled(things: Iterable[_T], number: int) -> list[_T]:
+    """All of them, in an order of the round's own."""
+    found = list(things)
+    random.Random(number).shuffle(found)
+    return found
+
+
 _MACHINES = {"staging": _staging, "draft": _draft, "catalog": _catalog}
 
 
 def _faults(number: int) -> None:
-    choose = random.Random(number)
-    scenario, fault = choose.choice(list(SCENARIOS)), choose.choice(list(FAULTS))
-    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
-        found = run_all(Path(top), scenario, fault)
-    for run in found:
-        check_run(run, fault)
-    slowest = max(run["left"]["opened"] for run in found)
-    print(f"  {fault} at each of {len(found) - 1} calls of {scenario}; opened within {slowest:.3f} s", flush=True)
+    for scenario, fault in _shuffled(product(SCENARIOS, FAULTS), number):
+        with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+            found = run_all(Path(top), scenario, fault)
+        for run in found:
+            check_run(run, fault)
+        slowest = max(run["left"]["opened"] for run in found)
+        print(f"  {fault} at each of {len(found) - 1} calls of {scenario}; opened within {slowest:.3f} s", flush=True)
 
 
 def _staging_faults(number: int) -> None:
-    fault = random.Random(number).choice(list(FAULTS))
-    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
-        fired = 0
-        for run in play_all(Path(top), fault):
-            assert wrongs(run, fault) == [], (run["k"], run["call"])
-            fired += bool(run["fired"])
-    print(f"  {fault} at each of {fired} calls of a staging mount", flush=True)
+    for fault in _shuffled(FAULTS, number):
+        with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+            fired = 0
+            for run in play_all(Path(top), fault):
+                assert wrongs(run, fault) == [], (run["k"], run["call"])
+                fired += bool(run["fired"])
+        print(f"  {fault} at each of {fired} calls of a staging mount", flush=True)
 
 
 def _damage(number: int) -> None:
