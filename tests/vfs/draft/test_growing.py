@@ -15,10 +15,10 @@ import pytest
 from artfs.catalog import NewVersion
 from artfs.names import parse_entry_path, parse_ref
 from artfs.store import Store, open_store
-from artfs.vfs.draft import backlog, placing, storing, uptake, waste
+from artfs.vfs.draft import backlog, placing, uptake, waste
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.rows import BASE
-from artfs.vfs.draft.storer import DraftStorer
+from artfs.vfs.draft.storer import DraftStorer, files
 from tests.support.drafts import commit, make_draft
 
 MEGABYTE = 1 << 20
@@ -29,7 +29,7 @@ NOISE = random.Random(11).randbytes(64 * MEGABYTE)
 def small_amounts(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens to gigabytes happens to megabytes."""
     monkeypatch.setattr(placing, "_SEGMENT", 2 * MEGABYTE)
-    monkeypatch.setattr(storing, "_NEWS", 2 * MEGABYTE)
+    monkeypatch.setattr(files, "_NEWS", 2 * MEGABYTE)
     monkeypatch.setattr(backlog, "_DUE_BYTES", 2 * MEGABYTE)
     monkeypatch.setattr(waste, "_DUE_BYTES", 2 * MEGABYTE)
 
