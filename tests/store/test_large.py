@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from artfs.catalog import current_actor
 from artfs.names import parse_entry_path, parse_ref
 from artfs.store import open_store
 from artfs.store.tree.diff import diff_trees
 from artfs.store.tree.pages import Pages
+from artfs.vfs.gc import collect_store
 from tests.support.million import MILLION, store_million
 
 
@@ -57,3 +59,15 @@ def test_adding_a_file_to_a_directory_of_a_million_writes_a_few_pages(tmp_path: 
         found = diff_trees(old.tree.root, version.tree.root, Pages(load))
         assert [(difference.what, difference.path) for difference in found] == [("added", b"0500000-new")]
         assert len(loaded) < 20
+
+
+def test_deleting_a_version_of_a_million_files_writes_a_few_pages_and_gc_gives_all_of_it_back(tmp_path: Path) -> None:
+    with open_store(tmp_path / "store", create=True) as store:
+        store_million(store)
+        before = _bytes_given_to_write_calls()
+        store.catalog.delete_artifact("million", current_actor())
+        assert _bytes_given_to_write_calls() - before < 100_000
+        before = _bytes_given_to_write_calls()
+        assert collect_store(store, current_actor()).size > 30_000_000
+        assert _bytes_given_to_write_calls() - before < 2_000_000
+        assert not list(store.layout.packs.rglob("*.pack"))
