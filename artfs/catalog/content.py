@@ -109,6 +109,14 @@ class Batch:
             if digest not in elsewhere:
                 table.delete(self._txn, digest)
 
+    # What a repair does (docs/FORMAT.md, "Damaged packs")
+
+    def give_up(self, chunks: Iterable[bytes], pack: bytes) -> None:
+        """Forget chunks that a pack has not any more, so that whoever has them stores them again."""
+        for chunk, location in tables.CHUNKS.find_sound(self._txn, list(chunks)):
+            if location.pack == pack:
+                tables.CHUNKS.delete(self._txn, chunk)
+
     def remove_packs(self, packs: Iterable[bytes]) -> None:
         """Forget packs; nothing that counts is in them."""
         for pack in packs:

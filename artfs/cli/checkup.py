@@ -95,7 +95,17 @@ def check_store(path: Path) -> Iterator[Check]:
         else:
             yield Check("store", "ok", f"{found} (`artfs fsck` checks each of its bytes)")
     yield from _disk(path)
+    yield from _quarantine(path / "quarantine")
     yield from _logs(path / "logs")
+
+
+def _quarantine(directory: Path) -> Iterator[Check]:
+    """Look for damaged packs that were set aside."""
+    packs = [entry.stat().st_size for entry in directory.glob("*.pack")]
+    if packs:
+        found = f"{len(packs):,} damaged {'pack' if len(packs) == 1 else 'packs'} set aside, {size_text(sum(packs))}"
+        advice = f"remove {directory} when `artfs fsck --read-data` finds nothing, or what it finds is given up"
+        yield Check("quarantine", "warning", found, advice)
 
 
 def _existing(path: Path) -> Path:

@@ -83,6 +83,11 @@ class Layout:
         return self.root / "tmp"
 
     @property
+    def quarantine(self) -> Path:
+        """Damaged packs that were set aside, if there ever were any (`artfs.store.fsck.quarantine`)."""
+        return self.root / "quarantine"
+
+    @property
     def logs(self) -> Path:
         """Logs of the mounts."""
         return self.root / "logs"

@@ -3,7 +3,8 @@
 One record per directory: of each file what identifies its state (inode, size, mtime, ctime) and its content. As in
 git's index, an entry is only believed when it could not have been made in the same tick of the clock as a later change:
 a file whose ctime is within `_RACY_NS` of the walk that saw it is not remembered. The records are a cache: losing them
-costs time. A gc that removes chunks makes all earlier ones worthless: each record bears the number of the gc before it.
+costs time. A gc or repair that removes chunks makes all earlier ones worthless: each record bears the number of the one
+before it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from artfs.catalog import Catalog, View
+from artfs.catalog import Batch, Catalog, View
 from artfs.format.digest import digest
 from artfs.store.source import SourceDirectory, SourceFile
 
@@ -89,10 +90,13 @@ class StatCache:
         self._catalog.add_content(stats=records)
 
 
-def forget_all(catalog: Catalog) -> None:
-    """Let no record that there is be believed any more."""
-    with catalog.batch() as batch:
-        batch.put_stats([(_GENERATION_KEY, (_generation(batch.view) + 1).to_bytes(8, "little"))])
+def forget_all(batch: Batch) -> None:
+    """Let no record that there is be believed any more.
+
+    Args:
+        batch: The transaction that does it.
+    """
+    batch.put_stats([(_GENERATION_KEY, (_generation(batch.view) + 1).to_bytes(8, "little"))])
 
 
 def _generation(view: View) -> int:

@@ -50,6 +50,7 @@ def test_json_has_findings_and_paths(stored: Commands) -> None:
         "findings": [],
         "affected": [],
         "repaired": [],
+        "quarantined": [],
         "died": None,
         "rebuilt": False,
         "old_index": None,
@@ -84,3 +85,19 @@ def test_an_index_that_was_cut_off_is_kept_aside(stored: Commands) -> None:
 
 def test_no_store_is_no_damage(artfs: Commands) -> None:
     assert "make one with `artfs init`" in artfs("fsck").failed(6)
+
+
+def test_a_damaged_pack_is_set_aside_and_storing_the_same_again_makes_the_version_whole(
+    stored: Commands, images: Path
+) -> None:
+    _damage(stored.store)
+    assert "`artfs fsck --repair` saves what is sound" in stored("fsck", "--read-data").failed(7)
+    ended = stored("fsck", "--read-data", "--repair")
+    assert "put what was lost again" in ended.failed(7)
+    assert any(line.startswith("set packs/") and " of it " in line for line in ended.lines)
+    lost = [line for line in ended.lines if line.startswith("affected")]
+    assert lost == ["affected  animals:v0/cats/tom.png"]
+    assert [line for line in stored("fsck").lines if line.startswith("affected")] == lost
+    assert "damaged pack set aside" in stored("doctor").text
+    stored.done("put", images, "-n", "animals")
+    stored.done("fsck", "--read-data")

@@ -151,7 +151,7 @@ def _check(place: Path, scratch: Path) -> Seen:
     for path in beside.glob("*"):
         path.unlink()
     try:
-        for found in check_catalog(layout, BadRecords(set(), set(), set()), beside, journal_is_sound=True):
+        for found in check_catalog(layout, BadRecords(), beside, journal_is_sound=True):
             if isinstance(found, Finding):
                 return Seen.FOUND
     except ArtfsError:

@@ -1,10 +1,11 @@
-"""`artfs fsck`: check a store, and make its index again."""
+"""`artfs fsck`: check a store, make its index again, and set damaged packs aside."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from artfs.cli.command import command as artfs_command
 from artfs.cli.output import Document, json_option, json_text, print_document, print_line, shown
@@ -23,18 +24,20 @@ _PATHS_SHOWN = 1000
 
 @artfs_command("fsck", examples=("artfs fsck", "artfs fsck --read-data", "artfs fsck --repair", "artfs fsck --json"))
 @click.option("--read-data", is_flag=True, help="Read all data too, and compare it with the digests.")
-@click.option("--repair", is_flag=True, help="Make the index again if it is missing or damaged. Deletes nothing.")
+@click.option("--repair", is_flag=True, help="Make a bad index again, and set bad packs aside. Deletes nothing.")
 @json_option
 @click.pass_obj
 def command(settings: Settings, read_data: bool, repair: bool, as_json: bool) -> None:
-    """Check everything in the store, and make its index again.
+    """Check everything in the store, and repair what can be repaired.
 
     Packs, journal, index, trees and open drafts are held against the invariants of `artfs help format`. Each finding
     is a line that begins with the invariant that is broken; then follow the paths that the damage concerns. The exit
     code is 7 if anything is damaged. Mounts and writers may go on meanwhile.
 
-    --repair makes the index again from journal and packs, and keeps the old one aside. Damaged packs, a damaged
-    journal and damaged drafts are only listed.
+    --repair makes a damaged index again from journal and packs, and keeps the old one. It copies what is sound in
+    damaged packs to new ones, and sets them aside in the store's directory quarantine/. With --read-data it finds
+    damaged data too. Paths of which something is lost stay listed, until the same contents are stored again or
+    their versions are deleted. A damaged journal and damaged drafts are only listed.
     """
     from artfs.vfs.fsck import check_store
 
@@ -60,6 +63,9 @@ def _print(report: Report, read_data: bool) -> None:
     if report.died is not None:
         verdict = "made again" if report.rebuilt is not None else "damaged" if _index_is_bad(report) else "sound"
         print_line(f"a process died of {report.died} while it read the index, which is {verdict}")
+    for pack in report.quarantined:
+        lost = f"{_counted(pack.lost, 'chunk')} of it {'is' if pack.lost == 1 else 'are'} lost"
+        print_line(f"set {pack.pack} aside as {pack.kept}; {lost}, {pack.saved:,} saved")
     if report.rebuilt is not None:
         kept = report.rebuilt.kept
         what = f"; the old one is kept in {printable(str(kept))}" if kept else ""
@@ -87,7 +93,9 @@ def _advice(report: Report) -> str:
         return f"{count}; `artfs fsck --repair` makes the index again"
     if parts == {"draft"}:
         return f"{count}; copy out what can still be read of the drafts named above, then `artfs discard` them"
-    return f"{count}; restore the packs named above from a backup"
+    if "pack" in parts:
+        return f"{count}; `artfs fsck --repair` saves what is sound in the packs, `artfs help commands` tells the rest"
+    return f"{count}; put what was lost again, or restore its packs from a backup and run `artfs fsck --repair`"
 
 
 def _counted(number: int, what: str) -> str:
@@ -102,6 +110,7 @@ def _document(report: Report) -> Document:
         "affected": [{"ref": affected.ref, **json_text("path", affected.path)} for affected in report.affected],
         "repaired": [_finding(finding) for finding in report.repaired],
         "died": report.died,
+        "quarantined": [structs.asdict(pack) for pack in report.quarantined],
         "rebuilt": report.rebuilt is not None,
         "old_index": None if report.rebuilt is None or report.rebuilt.kept is None else str(report.rebuilt.kept),
     }

@@ -6,15 +6,17 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar, cast
 
 import msgspec
 
 from artfs.errors import ArtfsError, StorageError
-from artfs.store.fsck.finding import Affected, Finding
+from artfs.store.fsck.finding import Affected, Finding, Quarantined
 
 __all__ = ["in_child"]
 
-Found = Finding | Affected
+Found = Finding | Affected | Quarantined
+F = TypeVar("F", Finding, Finding | Affected, Quarantined)
 
 
 class _Failed(msgspec.Struct, frozen=True, tag=True):
@@ -28,12 +30,12 @@ class _Done(msgspec.Struct, frozen=True, tag=True):
     """The check was made to its end."""
 
 
-_Message = Finding | Affected | _Failed | _Done
+_Message = Found | _Failed | _Done
 _encode = msgspec.msgpack.Encoder().encode
 _LENGTH = 4
 
 
-def in_child(check: Callable[[], Iterable[Found]], died: Finding) -> Iterator[Found]:
+def in_child(check: Callable[[], Iterable[F]], died: Finding) -> Iterator[F | Finding]:
     """Yield what a check yields that runs in a forked child.
 
     Args:
@@ -58,7 +60,7 @@ def in_child(check: Callable[[], Iterable[Found]], died: Finding) -> Iterator[Fo
                 elif isinstance(message, _Failed):
                     raise StorageError(message.message, message.errno) if message.errno else ArtfsError(message.message)
                 else:
-                    yield message
+                    yield cast("F", message)
     except BaseException:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
-__all__ = ["Affected", "BadRecords", "Finding", "Part", "told"]
+__all__ = ["Affected", "BadRecords", "Finding", "Part", "Quarantined", "told"]
 
 
 class Part(StrEnum):
@@ -50,15 +51,33 @@ class Affected(msgspec.Struct, frozen=True, tag=True):
     path: bytes
 
 
+class Quarantined(msgspec.Struct, frozen=True, tag=True):
+    """A damaged pack that a repair has set aside.
+
+    Attributes:
+        pack: Where it was, from the store's directory.
+        kept: Where it is now.
+        saved: How many of its chunks are in other packs now.
+        lost: How many are nowhere else.
+    """
+
+    pack: str
+    kept: str
+    saved: int
+    lost: int
+
+
 class BadRecords(msgspec.Struct, frozen=True):
     """Records of packs that are damaged.
 
     Attributes:
+        files: What was found in each pack that can be set aside: not in those that the system failed to read.
         packs: Ids of the packs that are damaged in any way.
         digests: Of the chunks and nodes, where they are known.
         places: Pack id and offset of the others.
     """
 
-    packs: set[bytes]
-    digests: set[bytes]
-    places: set[tuple[bytes, int]]
+    files: dict[Path, list[Finding]] = msgspec.field(default_factory=dict)
+    packs: set[bytes] = msgspec.field(default_factory=set)
+    digests: set[bytes] = msgspec.field(default_factory=set)
+    places: set[tuple[bytes, int]] = msgspec.field(default_factory=set)

@@ -18,9 +18,10 @@ from artfs.catalog.journal import Position
 from artfs.catalog.schema import SCHEMA
 from artfs.format.operations import FIRST_SERIAL
 from artfs.store.fsck.child import in_child
-from artfs.store.fsck.finding import Affected, BadRecords, Finding, Part, told
+from artfs.store.fsck.finding import Affected, BadRecords, Finding, Part, Quarantined, told
 from artfs.store.fsck.index import check_catalog
 from artfs.store.fsck.packs import check_packs
+from artfs.store.fsck.quarantine import set_aside
 from artfs.store.layout import Layout, read_layout
 from artfs.store.progress import Progress, Quiet
 from artfs.store.rebuild import Rebuilt, index_identity, rebuild_index
@@ -39,7 +40,8 @@ class Report:
         findings: What is not as it must be (after a repair: what is left).
         affected: The paths that this concerns.
         repaired: What was found and a repair did away with.
-        rebuilt: What the repair did, if there was one.
+        rebuilt: How the repair made the index again, if it did.
+        quarantined: The packs that it has set aside.
         died: The signal that ended a process as it read the index since the last check; none of it is left behind.
     """
 
@@ -48,6 +50,7 @@ class Report:
     affected: tuple[Affected, ...]
     repaired: tuple[Finding, ...] = ()
     rebuilt: Rebuilt | None = None
+    quarantined: tuple[Quarantined, ...] = ()
     died: str | None = None
 
     @property
@@ -79,8 +82,8 @@ def fsck(
     Args:
         path: The store's directory.
         read_data: Whether to read all data and compare it with the digests.
-        repair: Make the index again if it is missing or damaged and the journal is sound. Nothing is deleted, and
-            nothing else is changed.
+        repair: Make the index again if it is missing or damaged and the journal is sound; then set damaged packs aside,
+            and have the index forget what nothing has any more. Nothing is deleted.
         progress: Is told of the packs.
 
     Raises:
@@ -90,47 +93,74 @@ def fsck(
         StorageError: The system refused.
     """
     layout = read_layout(Path(os.path.abspath(path)))
-    with _without_gc(layout):
+    with _without_gc(layout, alone=repair):
         return _fsck(layout, read_data, repair, progress)
 
 
 @contextmanager
-def _without_gc(layout: Layout) -> Iterator[None]:
-    """Keep gc from removing packs while they are looked at; wait for one that is at it."""
+def _without_gc(layout: Layout, *, alone: bool) -> Iterator[None]:
+    """Keep gc and repairs from removing packs while they are looked at; wait for one that is at it."""
     try:
         descriptor = os.open(layout.packs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         yield  # what is missing, the checks tell
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)
 
 
 def _fsck(layout: Layout, read_data: bool, repair: bool, progress: Progress | None) -> Report:
-    bad = BadRecords(set(), set(), set())
+    bad = BadRecords()
     count = _Count(progress or Quiet())
-    of_packs = [*check_packs(layout, bad, count, read_data=read_data)]
+    of_packs = (*check_packs(layout, bad, count, read_data=read_data, read_nodes=repair),)
     instead_of = index_identity(layout)
     noted, died = deaths_size(layout.index), told_deaths(layout.index)
     others, affected = _check_others(layout, bad)
-    report = Report(count.packs, (*of_packs, *others), affected, died=died)
-    if not repair or not _can_repair(report.findings, died):
-        if all(finding.part != Part.INDEX for finding in others):
-            forget_deaths(layout.index, noted)
-        return report
-    rebuilt = rebuild_index(layout, instead_of)
-    left, affected = _check_others(layout, bad)
-    repaired = tuple(finding for finding in others if finding not in left)
-    return Report(count.packs, (*of_packs, *left), affected, repaired, rebuilt, died)
+    found = left = (*of_packs, *others)
+    rebuilt: Rebuilt | None = None
+    quarantined: list[Quarantined] = []
+    if repair and _can_rebuild(found, died):
+        rebuilt = rebuild_index(layout, instead_of)
+        others, affected = _check_others(layout, bad)
+        left = (*of_packs, *others)
+    elif all(finding.part != Part.INDEX for finding in others):
+        forget_deaths(layout.index, noted)
+    if repair and _can_set_aside(left):
+        quarantined = list(_set_aside(layout, bad))
+        left_there = {path for path in layout.packs.glob("*/*.pack") if path in bad.files or _is_of(path, bad.packs)}
+        bad = BadRecords()
+        of_packs = (*check_packs(layout, bad, Quiet(), read_data=read_data, only=left_there),)
+        others, affected = _check_others(layout, bad)
+        left = (*of_packs, *others)
+    repaired = tuple(finding for finding in found if finding not in left)
+    return Report(count.packs, left, affected, repaired, rebuilt, tuple(quarantined), died)
 
 
-def _can_repair(findings: tuple[Finding, ...], died: str | None) -> bool:
+def _can_rebuild(findings: tuple[Finding, ...], died: str | None) -> bool:
     """Whether the index is at fault and can be made again. With a damaged journal it may be all that is left."""
     parts = {finding.part for finding in findings}
     return (Part.INDEX in parts or died is not None) and Part.JOURNAL not in parts
+
+
+def _can_set_aside(findings: tuple[Finding, ...]) -> bool:
+    """Whether packs are at fault, or missing, and an index that is sound says what has to be saved of them."""
+    parts = {finding.part for finding in findings}
+    broken = Part.PACK in parts or "T6" in {finding.invariant for finding in findings}
+    return broken and not parts & {Part.INDEX, Part.JOURNAL}
+
+
+def _set_aside(layout: Layout, bad: BadRecords) -> Iterator[Quarantined]:
+    """Set damaged packs aside in a child, as this process may have the index open."""
+    for done in in_child(lambda: set_aside(layout, bad.files), _DIED):
+        if isinstance(done, Quarantined):
+            yield done
+
+
+def _is_of(path: Path, packs: set[bytes]) -> bool:
+    return path.stem in {pack.hex() for pack in packs}
 
 
 def _check_others(layout: Layout, bad: BadRecords) -> tuple[tuple[Finding, ...], tuple[Affected, ...]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from artfs.catalog import Actor, Collected
+from artfs.catalog import Actor, Collected, View
 from artfs.chunks.packfile import named_pack
 from artfs.errors import ArtfsError, ConflictError, StorageError
 from artfs.format.pack import PackKind, RecordKind
@@ -134,7 +134,7 @@ def _sweep(store: Store, marks: Marks, more_roots: MoreRoots, chosen: list[Candi
     marks.mark(roots_of_store(store))
     marks.mark(more_roots())
     _pardon_held(store, marks, chosen)
-    swept = [_remove_strays(store, strays)]
+    swept = [_remove_strays(store, strays, marks)]
     swept += [
         sweep(store, kind, [one for one in chosen if one.kind == kind]) for kind in (PackKind.NODES, PackKind.DATA)
     ]
@@ -147,7 +147,8 @@ def _condemn(store: Store, marks: Marks, chosen: Sequence[Candidate]) -> None:
         dead = [e.digest for e in pack_contents(candidate.path).entries if not marks.holds(kind, e.digest)]
         with store.catalog.batch() as batch:
             batch.condemn(kind, dead)
-    forget_all(store.catalog)
+    with store.catalog.batch() as batch:
+        forget_all(batch)
 
 
 def _pardon_held(store: Store, marks: Marks, chosen: Sequence[Candidate]) -> None:
@@ -178,13 +179,30 @@ def _strays(store: Store) -> list[Path]:
         return [path for path in paths if view.pack(named_pack(path)) is None]
 
 
-def _remove_strays(store: Store, strays: Sequence[Path]) -> Swept:
-    """Remove those of which their writers have ended without the index knowing of them."""
+def _remove_strays(store: Store, strays: Sequence[Path], marks: Marks) -> Swept:
+    """Remove those of which their writers have ended without the index knowing of them.
+
+    A pack that somebody put back after it was lost stays, until a repair has told the index what is in it.
+    """
     swept = Swept()
     with store.catalog.view() as view:
-        left = [path for path in strays if view.pack(named_pack(path)) is None and path.exists()]
+        left = [
+            path
+            for path in strays
+            if view.pack(named_pack(path)) is None and path.exists() and not _is_missed(view, path, marks)
+        ]
     for path in left:
         swept.freed += path.stat().st_size
     remove_files(store, left)
     swept.removed = len(left)
     return swept
+
+
+def _is_missed(view: View, path: Path, marks: Marks) -> bool:
+    """Whether something in a pack is held, and the index has it nowhere."""
+    held: dict[RecordKind, list[bytes]] = {kind: [] for kind in RecordKind}
+    for entry in pack_contents(path).entries:
+        kind = RecordKind(entry.kind)
+        if marks.holds(kind, entry.digest):
+            held[kind].append(entry.digest)
+    return bool(view.missing(held[RecordKind.CHUNK]) or view.missing_nodes(held[RecordKind.NODE]))
