@@ -1,6 +1,6 @@
 """Whatever call of the system goes wrong, what was acknowledged is there and whole, and nothing is there by halves.
 
-Each call by which a put, commit, rebuild, draft or gc changes the store, LMDB's among them, is met in turn.
+Each call by which a put, commit, rebuild, repair, draft or gc changes the store, LMDB's among them, is met in turn.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.faults import check_run, run_all
 
-FEWEST = {"put": 40, "commit": 20, "rebuild": 15, "stage": 40, "gc": 60}
+FEWEST = {"put": 40, "commit": 20, "rebuild": 15, "stage": 40, "gc": 60, "repair": 20}
 """Calls that a scenario makes at the least: a harness that no longer meets them would prove nothing."""
 
 

@@ -119,6 +119,26 @@ def test_a_flipped_bit_gives_an_error_for_its_file_alone_and_a_line_in_the_log(s
     assert (data / name).read_bytes() == CONTENTS[name]  # the error was not kept
 
 
+def test_a_mount_goes_on_beside_a_repair_and_shows_what_is_stored_again(store: MountedStore) -> None:
+    name = "raw, larger"
+    data = store.mount() / "animals" / "v0" / "data"
+    _flip(_where(store, name, len(CONTENTS[name]) // 2))
+    with open(data / "text, of many chunks", "rb") as open_before:
+        start = open_before.read(100_000)
+        ended = store.run("fsck", "--read-data", "--repair")
+        assert ended.code == 7
+        assert [line for line in ended.lines if line.startswith("affected")] == [f"affected  animals:v0/data/{name}"]
+        assert start + open_before.read() == CONTENTS["text, of many chunks"]
+    assert _failure(data / name) == errno.EIO
+    for other in CONTENTS.keys() - {name}:
+        assert (data / other).read_bytes() == CONTENTS[other]
+    again = store.top / "again"
+    again.write_bytes(CONTENTS[name])
+    store.put(again, name="other")
+    assert (data / name).read_bytes() == CONTENTS[name]
+    assert store.done("fsck", "--read-data").code == 0
+
+
 def test_what_is_far_from_the_damage_in_a_large_file_stays_readable(store: MountedStore) -> None:
     """Proof of S11.
 

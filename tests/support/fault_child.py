@@ -23,9 +23,15 @@ from typing import Any, NoReturn
 
 from artfs.catalog import NewVersion, current_actor
 from artfs.errors import ArtfsError, OutcomeUnknownError, ReadOnlyStoreError
+from artfs.format.pack import HEAD_SIZE, stored_table_size
 from artfs.names import parse_artifact_name, parse_ref
 from artfs.store import Store, open_store
+from artfs.store.fsck.finding import BadRecords
+from artfs.store.fsck.packs import check_packs
+from artfs.store.fsck.quarantine import set_aside
 from artfs.store.layout import read_layout
+from artfs.store.packlist import pack_contents, pack_paths
+from artfs.store.progress import Quiet
 from artfs.store.rebuild import index_identity, rebuild_index
 from artfs.vfs.draft.draft import Draft
 from artfs.vfs.draft.home import DraftsHome
@@ -109,6 +115,29 @@ def _rebuild(top: Path, told: Told) -> None:
     told.attempt(lambda: {"rebuilt": rebuild_index(layout, index_identity(layout)) is not None})
 
 
+def _repair(top: Path, told: Told) -> None:
+    layout = read_layout(top / "store")
+
+    def repair() -> dict[str, object]:
+        bad = BadRecords()
+        list(check_packs(layout, bad, Quiet(), read_data=True))
+        return {"set aside": len(list(set_aside(layout, bad.files)))}
+
+    told.attempt(repair)
+
+
+def _damage(store: Path) -> None:
+    """Damage packs: one chunk is lost, the others and all nodes can be saved."""
+    for pack in pack_paths(store / "packs"):
+        contents = pack_contents(pack)
+        first, last = contents.entries[0].location, contents.entries[-1].location
+        raw = bytearray(pack.read_bytes())
+        raw[first.offset + 9] ^= 1  # its head
+        raw[last.offset + HEAD_SIZE + stored_table_size(last.codec, last.plain_len)] ^= 1
+        raw[-1] ^= 1  # the trailer
+        pack.write_bytes(raw)
+
+
 def _stage(top: Path, told: Told) -> None:
     layout = read_layout(top / "store")
     (place,) = DraftsHome(layout.drafts).list()
@@ -156,7 +185,10 @@ SCENARIOS: dict[str, Callable[[Path, Told], None]] = {
     "rebuild": _rebuild,
     "stage": _stage,
     "gc": _gc,
+    "repair": _repair,
 }
+_DAMAGED = {"repair"}
+"""Scenarios that begin with a damaged store."""
 
 
 def make_template(top: Path) -> None:
@@ -206,7 +238,7 @@ def _be_child(work: Callable[[Told], None], writing: int) -> NoReturn:
         os._exit(0)
 
 
-def _look(top: Path, expected: dict[str, str], told: Told) -> None:
+def _look(top: Path, expected: dict[str, str], told: Told, *, damaged: bool) -> None:
     """What the next process finds, which may do as it likes."""
     store = top / "store"
     begin = time.monotonic()
@@ -219,6 +251,10 @@ def _look(top: Path, expected: dict[str, str], told: Told) -> None:
     if broken:
         repaired = check_store(store, repair=True)
         broken += [f"{finding.invariant} {finding.message}" for finding in repaired.findings]
+    if damaged:
+        check_store(store, read_data=True, repair=True)
+        with open_store(store) as again:  # what is lost comes back
+            again.put([top.parent / "source" / "0"], NewVersion(parse_artifact_name("once-more")))
     report = check_store(store, read_data=True)
     with open_store(store) as again, again.catalog.view() as view:
         artifact = view.artifact_by_name(ANIMALS)
@@ -262,6 +298,8 @@ def _run(scenario: str, fault: str, top: Path, k: int, expected: dict[str, str])
     work = top / "work"
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(top / "template", work)
+    if scenario in _DAMAGED:
+        _damage(work / "store")
     trace = os.open(top / "trace", os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     what, number = FAULTS[fault]
 
@@ -276,7 +314,7 @@ def _run(scenario: str, fault: str, top: Path, k: int, expected: dict[str, str])
     told, status = _child(armed)
     calls = os.pread(trace, 1 << 24, 0).decode().splitlines()
     os.close(trace)
-    left, _status = _child(lambda told: _look(work, expected, told))
+    left, _status = _child(lambda told: _look(work, expected, told, damaged=scenario in _DAMAGED))
     fired = len(calls) >= k if os.WIFSIGNALED(status) else any(line.get("fired") == k for line in told)
     return {
         "k": k,

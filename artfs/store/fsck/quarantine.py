@@ -64,9 +64,8 @@ def _id(path: Path) -> bytes:
 
 def _move(layout: Layout, path: Path, findings: Sequence[Finding], saved: Saved) -> Quarantined:
     directory = layout.quarantine
-    if not directory.exists():
-        directory.mkdir(mode=0o700)
-        sync_directory(layout.root)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    sync_directory(layout.root)
     target, number = directory / path.name, 1
     while target.exists():
         number += 1
