@@ -22,6 +22,7 @@ from artfs.store.packlist import pack_contents, pack_paths
 from tests.support.damage import flip_at_random, flipped, judge, make_store, read_all, truncated
 from tests.support.indexflips import flip_index
 from tests.support.lmdbpages import BIG, Pages
+from tests.support.repairs import repair_at_random
 
 SAID = {"found", "harmless"}
 
@@ -116,3 +117,11 @@ def test_a_larger_store_with_random_flips_never_shows_other_bytes(tmp_path: Path
     place = make_store(tmp_path, files=20, size=200_000)
     counted = flip_at_random(place, choose, flips=20)
     assert counted.total() == 20
+
+
+def test_a_store_damaged_at_random_and_repaired_lists_exactly_what_it_has_lost(tmp_path: Path) -> None:
+    """`scripts/torture repair` goes on for as long as one likes."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    counted = repair_at_random(tmp_path, random.Random(seed), turns=4)
+    assert counted["packs set aside"] + counted["packs gone"] >= 4

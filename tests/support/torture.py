@@ -11,6 +11,7 @@
     powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
     index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
+    repair    packs damaged, cut off, moved and removed at random, and repaired, ten times a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
 up to what the timing of processes makes of it.
@@ -41,6 +42,7 @@ from tests.support.faults import check_run, run_all
 from tests.support.indexflips import flip_index
 from tests.support.powercut.devices import FILE_SYSTEMS
 from tests.support.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
+from tests.support.repairs import repair_at_random
 from tests.support.stagedstore import StagedStore
 from tests.support.stagingfaults.run import play_all, wrongs
 from tests.support.twinmachine import machine_on
@@ -124,6 +126,12 @@ def _index(number: int) -> None:
     print("  " + ", ".join(f"{count:,} x {what}" for what, count in sorted(counted.items())), flush=True)
 
 
+def _repair(number: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
+        counted = repair_at_random(Path(top), random.Random(number), turns=10)
+    print("  " + ", ".join(f"{count} {what}" for what, count in sorted(counted.items())), flush=True)
+
+
 def _crowd(number: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
         crowded = run_crowd(Path(top), number, readers=16, committers=4, seconds=seconds)
@@ -149,6 +157,7 @@ _OTHERS: dict[str, Callable[[int], None]] = {
     "staging-faults": _staging_faults,
     "damage": _damage,
     "index": _index,
+    "repair": _repair,
     "powercut": _powercut,
 }
 
