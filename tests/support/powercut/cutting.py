@@ -28,13 +28,13 @@ from tests.support.powercut.recording import STORE, Recording
 _SOMETHING = bytes(range(256)) * 100
 
 
-def _look_in_child(store: Path, aside: Path, kept: Kept) -> dict[str, Any]:
+def _look_in_child(store: Path, aside: Path, kept: Kept, damaged: bool) -> dict[str, Any]:
     """Look in a process of its own: it may die of what it finds."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
-        _be_child(store, aside, kept, writing)
+        _be_child(store, aside, kept, damaged, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         told = pipe.read()
@@ -42,9 +42,9 @@ def _look_in_child(store: Path, aside: Path, kept: Kept) -> dict[str, Any]:
     return dict(json.loads(told)) if told else {"died": f"wait status {status}"}
 
 
-def _be_child(store: Path, aside: Path, kept: Kept, writing: int) -> NoReturn:
+def _be_child(store: Path, aside: Path, kept: Kept, damaged: bool, writing: int) -> NoReturn:
     try:
-        found = look(store, aside, kept)
+        found = look(store, aside, kept, damaged=damaged)
     except Exception:  # noqa: BLE001 - told to whoever looks
         found = {"died": traceback.format_exc()}
     with os.fdopen(writing, "wb") as pipe:
@@ -74,7 +74,7 @@ def _outcome(top: Path, recording: Recording, cut: Cut) -> dict[str, Any]:
     found: dict[str, Any]
     try:
         with mounted(recording.kind, top / "cut", top / "after", recording.options) as directory:
-            found = _look_in_child(directory / STORE, top / "aside", kept)
+            found = _look_in_child(directory / STORE, top / "aside", kept, after["step"] == "repair")
     except OSError as error:
         found = {"died": str(error)}
     died = found.get("died")

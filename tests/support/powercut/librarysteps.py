@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable
 
 from artfs.catalog import NewRun, Version, current_actor
+from artfs.format.pack import TRAILER_SIZE
 from artfs.names import EntryPath
 from artfs.store.layout import read_layout
+from artfs.store.packlist import pack_paths
 from artfs.store.rebuild import index_identity, rebuild_index
 from artfs.store.source import Source
 from artfs.vfs.draft.rows import BASE
@@ -94,6 +96,18 @@ def _rebuild(scene: LibraryScene) -> None:
     scene.open()
 
 
+def _repair(scene: LibraryScene) -> None:
+    """Damage a pack beside its data, and have it set aside."""
+    packs = pack_paths(scene.store.layout.packs)
+    if packs:
+        with scene.rng.choice(packs).open("r+b", buffering=0) as file:
+            at = file.seek(-scene.rng.randrange(1, TRAILER_SIZE), os.SEEK_END)
+            (byte,) = file.read(1)
+            os.pwrite(file.fileno(), bytes((byte ^ 1,)), at)
+    command = [sys.executable, "-m", "artfs.cli", "--store", os.fspath(scene.path), "fsck", "--repair"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # as above
+
+
 def _reopen(scene: LibraryScene) -> None:
     scene.close()
     scene.open()
@@ -164,6 +178,7 @@ LIBRARY_STEPS: dict[str, tuple[int, Callable[[LibraryScene], None]]] = {
     "run": (1, _run),
     "gc": (2, _collect),
     "rebuild": (1, _rebuild),
+    "repair": (1, _repair),
     "reopen": (1, _reopen),
     "stage": (2, LibraryScene.stage),
     "write": (6, _write),

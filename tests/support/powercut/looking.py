@@ -26,13 +26,14 @@ Kept = Mapping[str, Mapping[str, int]]
 Sum = tuple[int, str]
 
 
-def look(path: Path, aside: Path, kept: Kept) -> dict[str, Any]:
+def look(path: Path, aside: Path, kept: Kept, *, damaged: bool = False) -> dict[str, Any]:
     """Open a store, read all of it, check it, and go on with it.
 
     Args:
         path: The store's directory.
         aside: A directory of something to store.
         kept: Of each draft, the sizes that its synced files had; of what is longer now, the beginning is looked at too.
+        damaged: Whether the store was being repaired when the power went: then that is done once more.
 
     Returns:
         `opened`: how long an open took, in seconds; `refused`: what it said, and what `artfs fsck --repair` found then;
@@ -53,6 +54,8 @@ def look(path: Path, aside: Path, kept: Kept) -> dict[str, Any]:
     if found["refused"]:
         repaired = check_store(path, repair=True)
         found["refused"] += [f"{finding.invariant} {finding.message}" for finding in repaired.findings]
+    if damaged:
+        check_store(path, repair=True)
     found["findings"] = _findings(path)
     with open_store(path) as store:
         found["state"] = state_of(store)
