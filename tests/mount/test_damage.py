@@ -120,9 +120,15 @@ def test_a_flipped_bit_gives_an_error_for_its_file_alone_and_a_line_in_the_log(s
 
 
 def test_a_mount_goes_on_beside_a_repair_and_shows_what_is_stored_again(store: MountedStore) -> None:
+    """Proof of S56.
+
+    S56: A mount goes on while `artfs fsck --repair` sets damaged packs aside. A file that lost something for good
+    gives EIO until the same contents are stored again; then it is whole, in every version that has it.
+    """
     name = "raw, larger"
     data = store.mount() / "animals" / "v0" / "data"
-    _flip(_where(store, name, len(CONTENTS[name]) // 2))
+    stored = _where(store, name, len(CONTENTS[name]) // 2)
+    _flip(stored)
     with open(data / "text, of many chunks", "rb") as open_before:
         start = open_before.read(100_000)
         ended = store.run("fsck", "--read-data", "--repair")
@@ -130,6 +136,9 @@ def test_a_mount_goes_on_beside_a_repair_and_shows_what_is_stored_again(store: M
         assert [line for line in ended.lines if line.startswith("affected")] == [f"affected  animals:v0/data/{name}"]
         assert start + open_before.read() == CONTENTS["text, of many chunks"]
     assert _failure(data / name) == errno.EIO
+    line = wait_until(lambda: next(iter(store.troubles()), ""))
+    for told in (f"animals:v0/data/{name}", stored.chunk):
+        assert told in line
     for other in CONTENTS.keys() - {name}:
         assert (data / other).read_bytes() == CONTENTS[other]
     again = store.top / "again"

@@ -205,6 +205,17 @@ def test_a_chunk_that_another_pack_has_too_is_not_lost(place: Path) -> None:
     assert_clean(place)
 
 
+def test_damage_to_a_copy_that_nobody_reads_concerns_no_path(place: Path) -> None:
+    plain = FILES["same"]
+    with PackWriter(place / "tmp", place / "packs", PackKind.DATA) as writer:
+        writer.append(encode_record(RecordKind.CHUNK, *digest_and_table(plain), plain))
+        (copy,) = writer.finish()
+    _flip(copy.path, 64 + HEAD_SIZE + 1000)
+    report = fsck(place, read_data=True)
+    assert invariants(report) & {"P5", "P6"}
+    assert report.affected == ()
+
+
 def test_a_missing_pack_is_given_up_and_comes_back_when_it_is_put_back_whatever_gc_does(place: Path) -> None:
     pack = _damage(place, "same")
     _damage(place, "same")  # the same bit: it is sound again

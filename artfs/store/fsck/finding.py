@@ -73,11 +73,11 @@ class BadRecords(msgspec.Struct, frozen=True):
     Attributes:
         files: What was found in each pack that can be set aside: not in those that the system failed to read.
         packs: Ids of the packs that are damaged in any way.
-        digests: Of the chunks and nodes, where they are known.
+        digests: Of the chunks and nodes, where they are known, and in which packs.
         places: Pack id and offset of the others.
     """
 
     files: dict[Path, list[Finding]] = msgspec.field(default_factory=dict)
     packs: set[bytes] = msgspec.field(default_factory=set)
-    digests: set[bytes] = msgspec.field(default_factory=set)
+    digests: dict[bytes, set[bytes]] = msgspec.field(default_factory=dict)
     places: set[tuple[bytes, int]] = msgspec.field(default_factory=set)

@@ -131,7 +131,7 @@ def _check_against_packs(layout: Layout, environment: Environment, known: Known,
         for entry, location in _located(environment, contents):
             matched += 1
             if not _agree(entry, location):
-                bad.digests.add(entry.digest)
+                bad.digests.setdefault(entry.digest, set()).add(contents.pack)
                 yield Finding(
                     "C9", Part.INDEX, f"chunk {entry.digest.hex()} is elsewhere in {name} than the index says"
                 )

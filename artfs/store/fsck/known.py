@@ -83,7 +83,7 @@ class Known:
         if chunk not in self._asked:
             self.look_up([chunk])
         where = self._asked[chunk]
-        if where is None or where.pack in self.gone or chunk in self._bad.digests:
+        if where is None or where.pack in self.gone or where.pack in self._bad.digests.get(chunk, ()):
             return None
         return None if (where.pack, where.offset) in self._bad.places else where.plain_len
 

@@ -78,7 +78,7 @@ def _check(layout: Layout, path: Path, bad: BadRecords, read_data: bool) -> Iter
         for damage in check_pack(path, read_data):
             bad.packs.add(pack)
             if damage.digest is not None:
-                bad.digests.add(damage.digest)
+                bad.digests.setdefault(damage.digest, set()).add(pack)
             bad.places.add((pack, damage.offset))
             message = damage.message.removeprefix(f"{path}: ")
             found.append(Finding(damage.invariant, Part.PACK, f"{name}, offset {damage.offset}: {message}"))
