@@ -232,6 +232,15 @@ def test_a_missing_pack_is_given_up_and_comes_back_when_it_is_put_back_whatever_
     assert_clean(place)
 
 
+def test_nothing_is_given_up_while_the_whole_directory_of_packs_is_missing(place: Path) -> None:
+    aside = place.with_name("aside")
+    (place / "packs").rename(aside)
+    report = fsck(place, repair=True)
+    assert {"C9", "T6"} <= invariants(report)
+    aside.rename(place / "packs")
+    assert_clean(place)
+
+
 def test_a_pack_in_a_wrong_place_is_set_aside_and_what_it_has_is_not_lost(place: Path) -> None:
     (pack, *_more) = _packs(place, PackKind.DATA)
     (place / "packs" / "zz").mkdir()

@@ -128,7 +128,7 @@ def _fsck(layout: Layout, read_data: bool, repair: bool, progress: Progress | No
         left = (*of_packs, *others)
     elif all(finding.part != Part.INDEX for finding in others):
         forget_deaths(layout.index, noted)
-    if repair and _can_set_aside(left):
+    if repair and _can_set_aside(layout, left):
         quarantined = list(_set_aside(layout, bad))
         left_there = {path for path in layout.packs.glob("*/*.pack") if path in bad.files or _is_of(path, bad.packs)}
         bad = BadRecords()
@@ -145,11 +145,14 @@ def _can_rebuild(findings: tuple[Finding, ...], died: str | None) -> bool:
     return (Part.INDEX in parts or died is not None) and Part.JOURNAL not in parts
 
 
-def _can_set_aside(findings: tuple[Finding, ...]) -> bool:
-    """Whether packs are at fault, or missing, and an index that is sound says what has to be saved of them."""
+def _can_set_aside(layout: Layout, findings: tuple[Finding, ...]) -> bool:
+    """Whether packs are at fault, or missing, and an index that is sound says what has to be saved of them.
+
+    Where their whole directory is missing, a disk may not be mounted: then nothing is given up.
+    """
     parts = {finding.part for finding in findings}
     broken = Part.PACK in parts or "T6" in {finding.invariant for finding in findings}
-    return broken and not parts & {Part.INDEX, Part.JOURNAL}
+    return broken and not parts & {Part.INDEX, Part.JOURNAL} and layout.packs.is_dir()
 
 
 def _set_aside(layout: Layout, bad: BadRecords) -> Iterator[Quarantined]:
