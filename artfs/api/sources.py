@@ -70,7 +70,7 @@ def directory_source(
         ignore: Patterns of gitignore(5), besides those of `.artfsignore` at its top.
 
     Raises:
-        InvalidInputError: It is no directory.
+        InvalidInputError: It is no directory, or one of the patterns is none.
         SourceError: Something in it cannot be read.
     """
     raw = os.fsencode(os.path.realpath(local_path))
@@ -101,9 +101,9 @@ def _ignore_file(top: SourceDirectory) -> list[str]:
 
 
 def _leave_out(top: SourceDirectory, lines: list[str]) -> None:
-    from pathspec import GitIgnoreSpec  # noqa: PLC0415 # few directories have patterns
+    from artfs.vfs.draft.ignore import parse_patterns  # noqa: PLC0415 # few directories have patterns
 
-    spec = GitIgnoreSpec.from_lines(lines)
+    spec = parse_patterns(lines)
 
     def kept(path: bytes) -> bool:
         return not spec.match_file(os.fsdecode(path))

@@ -11,7 +11,6 @@ is compared.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
@@ -23,6 +22,7 @@ from artfs.catalog.faults import damaged_index
 from artfs.catalog.schema import AliasRow, Artifact, Edge, NameRow, PackRow, Part, Run, SerialRow, State, Version
 from artfs.errors import IntegrityError
 from artfs.format.digest import digest
+from artfs.format.malformed import MALFORMED
 from artfs.format.pack import Location
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Table(Generic[R]):
             raise damaged_index(f"table {self.name}, key {tagged[1:].hex()}")
         try:
             return self._decode(data)
-        except (ValueError, struct.error) as error:  # msgspec's DecodeError is a ValueError
+        except (ValueError, *MALFORMED) as error:
             raise damaged_index(f"table {self.name}, key {tagged[1:].hex()}: {error}") from error
 
     def get(self, txn: Txn, key: bytes) -> R | None:

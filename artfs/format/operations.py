@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from artfs.errors import StoreFormatError
 from artfs.format.bounds import FIRST_SERIAL, Count, Digest, Index, Serial, Time
+from artfs.format.malformed import MALFORMED
 from artfs.format.runs import Learnt, RunOp
 from artfs.names import (
     parse_alias,
@@ -324,7 +325,7 @@ def decode_entry(body: bytes) -> Entry:
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise StoreFormatError(
             f"this artfs cannot read a journal record ({error}): use the artfs that wrote it"
         ) from error

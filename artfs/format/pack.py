@@ -64,6 +64,8 @@ TABLE_IN_INDEX: Final = 128 << 10
 MAX_PLAIN_SIZE: Final = 16 << 20
 """No record holds more plain bytes: the largest allocation that a damaged length can ask for."""
 
+_MAX_OFFSET: Final = 1 << 62
+"""No file is as long, and a position in this record is one that a system call takes."""
 _HEADER_MAGIC = b"ARTFSPK\x01"
 RECORD_MAGIC: Final = b"REC1"
 _TRAILER_MAGIC = b"ARTFSEND"
@@ -125,12 +127,15 @@ class Location(msgspec.Struct, frozen=True, gc=False):
         """Return the location that `encode` made the bytes of (their checksum is the index's business).
 
         Raises:
-            ValueError: The length is not one that `encode` gives.
+            ValueError: The length is not one that `encode` gives, or no record can be like that: whoever believed it
+                would ask for that much memory.
         """
         if len(data) < _LOCATION.size:
             raise ValueError(f"a location of {len(data)} bytes")
         pack, offset, stored_len, plain_len, codec = _LOCATION.unpack(data[: _LOCATION.size])
         table = bytes(data[_LOCATION.size :])
+        if offset > _MAX_OFFSET or not _possible(codec, RecordKind.CHUNK, plain_len, stored_len):
+            raise ValueError("a location where no record can be")
         if table and (len(table) != table_size(plain_len) or codec != Codec.RAW):
             raise ValueError("a location whose table has another length")
         return cls(pack, offset, stored_len, plain_len, codec, table)

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from artfs.errors import IntegrityError, InvalidInputError
 from artfs.format.digest import digest
+from artfs.format.malformed import MALFORMED
 from artfs.format.node import MAX_EXTRA, Entry, Kind
 
 __all__ = ["Reference", "decode_reference", "reference_entry"]
@@ -62,5 +63,5 @@ def decode_reference(entry: Entry) -> Reference:
     """
     try:
         return _decoder.decode(entry.extra)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except MALFORMED as error:
         raise IntegrityError(f"reference {digest(entry.extra).hex()} is malformed: {error}") from error

@@ -22,6 +22,7 @@ import msgspec
 
 from artfs.errors import InvalidInputError, StorageError
 from artfs.files import write_all
+from artfs.format.malformed import MALFORMED
 from artfs.format.runs import Process
 from artfs.names import parse_run_id
 
@@ -67,7 +68,7 @@ class RunHome:
             return []
         found = []
         for line in lines:
-            with contextlib.suppress(msgspec.DecodeError):
+            with contextlib.suppress(*MALFORMED):
                 found.append(msgspec.json.decode(line, type=Process))
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_lay
 
 FORMAT_VERSION = 1
 _DRAFT = ".format.json.new"
+_ID = re.compile(r"[0-9a-f]{32}")
 _DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "readers", "tmp", "logs")
 
 
@@ -193,12 +195,15 @@ def _parse_format(path: Path, text: bytes) -> StoreFormat:
     try:
         values: dict[str, Any] = json.loads(text)
         version = values["version"]
-        if values["artfs"] != "store" or not isinstance(version, int):
+        if values["artfs"] != "store" or type(version) is not int:
             raise IntegrityError(damaged)
         if version != FORMAT_VERSION:
             raise StoreFormatError(
                 f"{path.parent} is of store format {version}, and this artfs knows {FORMAT_VERSION}: upgrade artfs"
             )
-        return StoreFormat(version, str(values["id"]), ChunkParams(**values["chunker"]))
-    except (ValueError, KeyError, TypeError) as error:
+        store_id, chunker = values["id"], values["chunker"]
+        if not _ID.fullmatch(store_id) or any(type(value) is not int for value in chunker.values()):
+            raise IntegrityError(damaged)
+        return StoreFormat(version, store_id, ChunkParams(**chunker))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(damaged) from error

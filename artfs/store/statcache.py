@@ -16,6 +16,7 @@ import msgspec
 
 from artfs.catalog import Batch, Catalog, View
 from artfs.format.digest import digest
+from artfs.format.malformed import MALFORMED
 from artfs.store.source import SourceDirectory, SourceFile
 
 __all__ = ["StatCache", "forget_all"]
@@ -69,7 +70,7 @@ class StatCache:
             return []
         try:
             generation, rows = _decoder.decode(record)
-        except msgspec.DecodeError:  # another artfs wrote it
+        except MALFORMED:  # another artfs wrote it
             return []
         return rows if generation == self._generation else []
 

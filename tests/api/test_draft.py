@@ -140,6 +140,11 @@ def test_patterns_leave_files_out(store: Store, images: Path) -> None:
     assert list(artifact.manifest.entries) == [".artfsignore", "link", "rex.txt"]
 
 
+def test_a_pattern_that_is_none_is_refused_in_one_line(store: Store, images: Path) -> None:
+    with pytest.raises(InvalidInputError, match="cannot be understood"):
+        _draft(store).add_dir(images, ignore=["!"])
+
+
 def test_a_new_file_is_added_when_its_block_ends_well(store: Store) -> None:
     artifact = _draft(store)
     with artifact.new_file("a.csv") as file:

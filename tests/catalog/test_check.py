@@ -74,7 +74,7 @@ HARM: dict[str, tuple[str, Harm]] = {
         lambda t: replace(t, T.VERSIONS, pair_key(ANIMALS, 1), logged_by="trainer1"),
     ),
     "an edge under another key": ("C1", lambda t: replace(t, T.EDGES, edge_key(RUN, 1, ANIMALS, 0), index=1)),
-    "a chunk in no pack": ("C9", lambda t: T.CHUNKS.put(t, bytes(32), Location(bytes(16), 1, 2, 3, 0))),
+    "a chunk in no pack": ("C9", lambda t: T.CHUNKS.put(t, bytes(32), Location(bytes(16), 64, 3, 3, 0))),
 }
 
 
@@ -111,7 +111,7 @@ def test_a_deleted_artifact_with_a_version_in_sight_is_found(place: CatalogPlace
 def test_a_catalog_in_use_has_no_findings(place: CatalogPlace) -> None:
     with place.open() as catalog:
         log(catalog, aliases=["best"])
-        catalog.add_content([(bytes(16), PackRow(1, 9, 1))], [(bytes(32), Location(bytes(16), 1, 2, 3, 0))])
+        catalog.add_content([(bytes(16), PackRow(1, 9, 1))], [(bytes(32), Location(bytes(16), 64, 3, 3, 0))])
         log(catalog)
         catalog.delete_version(ref("animals:v1"), WHO)
         assert check(catalog) == []

@@ -196,7 +196,7 @@ def test_a_flipped_bit_in_a_value_is_a_read_error_and_names_the_row(place: Catal
             assert view.missing([digest(b"chunk 76"), key]) == [key]
             assert view.location(digest(b"chunk 78")).offset == 64 + 78
         assert [finding.invariant for finding in check(catalog)] == ["C1"]
-        catalog.add_content(locations=[(key, Location(bytes(16), 1, 2, 3, 0))])
+        catalog.add_content(locations=[(key, Location(bytes(16), 64, 3, 3, 0))])
         assert check(catalog) == []
 
 

@@ -39,14 +39,15 @@ from artfs.format.pack import (
 
 PACK = bytes(range(16))
 DIGEST = digest(b"data")
-U32 = st.integers(0, 2**32 - 1)
+SIZES = st.integers(1, MAX_PLAIN_SIZE)
 LOCATIONS = st.builds(
-    Location,
-    pack=st.binary(min_size=16, max_size=16),
-    offset=st.integers(0, 2**64 - 1),
-    stored_len=U32,
-    plain_len=U32,
-    codec=st.integers(0, 255),
+    lambda pack, offset, lengths, codec: Location(
+        pack, offset, min(lengths) if codec else max(lengths), max(lengths), codec
+    ),
+    st.binary(min_size=16, max_size=16),
+    st.integers(0, 2**62),
+    st.lists(SIZES, min_size=2, max_size=2, unique=True),
+    st.sampled_from(Codec),
 )
 
 
@@ -82,6 +83,23 @@ def test_a_location_comes_back_from_its_33_bytes(location: Location) -> None:
     data = location.encode()
     assert len(data) == 33
     assert Location.decode(data) == location
+
+
+@pytest.mark.parametrize(
+    ("offset", "stored_len", "plain_len", "codec"),
+    [
+        (2**62 + 1, 9, 9, 0),
+        (64, 9, 8, 0),
+        (64, 9, 9, 1),
+        (64, 0, 0, 0),
+        (64, 2**32 - 1, 2**32 - 1, 0),
+        (64, 9, 2**32 - 1, 1),
+        (64, 8, 9, 2),
+    ],
+)
+def test_a_location_where_no_record_can_be_is_refused(offset: int, stored_len: int, plain_len: int, codec: int) -> None:
+    with pytest.raises(ValueError, match="no record"):
+        Location.decode(Location(PACK, offset, stored_len, plain_len, codec).encode())
 
 
 def test_every_part_comes_back_as_it_was() -> None:

@@ -200,6 +200,8 @@ def _bodies() -> Iterator[Hostile]:
     wrong += [["version-deleted", 16, index] for index in (-1, 10**18, "x")]
     wrong += [["alias-set", 17, 16, alias, 0, None] for alias in ("v0", "", "a/b", "\0")]
     wrong += [["nobody-knows"], [], ["run-started"], ["version-created", 17, 16, 0, [b"", b"", -1, -1, -1, 0], 1, []]]
+    unknown = b"\x97" + encode([1, "ann", "lab", 1, None, [_OPERATION]])[1:] + b"\x91" * 5000 + b"\xc0"
+    yield Hostile("journal body", "a field that nobody knows, nested without end", unknown)
     for number, operation in enumerate(wrong):
         yield Hostile("journal body", f"operation {number}", encode([1, "ann", "lab", 1, None, [operation]]))
     for number, body in enumerate([deep, {}, 7, [1], [1, "a", "b", 1, None, [deep]]]):

@@ -24,8 +24,9 @@ from typing import Final, Self
 
 from artfs.errors import IntegrityError
 from artfs.vfs.draft.environment import RowsEnvironment
+from artfs.vfs.draft.faults import damaged_rows
 from artfs.vfs.draft.redo import Mark, RedoLog, logs
-from artfs.vfs.draft.table import Table, damaged_rows
+from artfs.vfs.draft.table import Table
 
 __all__ = ["EPOCH_KEY", "DraftDatabase"]
 

@@ -19,7 +19,8 @@ from artfs.catalog.datafile import bytes_missing, check_data_file
 from artfs.catalog.forking import tell_processes_apart
 from artfs.errors import IntegrityError
 from artfs.files import sync_directory
-from artfs.vfs.draft.table import Txn, damaged_rows, system_error
+from artfs.vfs.draft.faults import damaged_rows
+from artfs.vfs.draft.table import Txn, system_error
 
 __all__ = ["MAP_SIZE", "RowsEnvironment"]
 

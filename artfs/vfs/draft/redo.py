@@ -26,8 +26,9 @@ import msgspec
 
 from artfs.errors import StoreFormatError
 from artfs.files import sync_directory, write_all
+from artfs.format.malformed import MALFORMED
+from artfs.vfs.draft.faults import damaged_rows
 from artfs.vfs.draft.room import reserve
-from artfs.vfs.draft.table import damaged_rows
 
 __all__ = ["Mark", "RedoLog", "log_path", "logs", "read_log"]
 
@@ -105,7 +106,7 @@ def _whole_records(path: Path, descriptor: int, mark: Mark) -> Iterator[tuple[Ch
             return
         try:
             changes = _decode(payload)
-        except msgspec.MsgspecError as error:
+        except MALFORMED as error:
             raise damaged_rows(f"{path.name}, offset {mark.end}: {error}") from error
         mark = Mark(end, check)
         yield changes, mark

@@ -14,6 +14,7 @@ from msgspec.structs import asdict, replace
 
 from artfs.catalog import Actor, NewVersion, actor_of, current_actor, encode_metadata
 from artfs.errors import InvalidInputError
+from artfs.format.malformed import MALFORMED
 from artfs.names import parse_alias, parse_artifact_type, parse_tag
 
 __all__ = [
@@ -221,7 +222,7 @@ def decode_control(text: bytes, kind: type[T], name: str) -> T:
     _check_length(text, name)
     try:
         return msgspec.json.decode(text, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise InvalidInputError(f"what was written into {name} cannot be understood: {error}") from None
 
 

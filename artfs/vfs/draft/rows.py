@@ -23,11 +23,14 @@ Numbers in keys are 8 bytes, big-endian, so that keys sort by them.
 from __future__ import annotations
 
 import struct
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from artfs.format.malformed import MALFORMED
 from artfs.format.node import Entry, Kind
+from artfs.vfs.draft.faults import malformed_row
 
 __all__ = [
     "BASE",
@@ -229,15 +232,26 @@ class Origin(msgspec.Struct, array_like=True, frozen=True):
     base_digest: bytes = b""
 
 
-_encoder = msgspec.msgpack.Encoder()
-_inode_decoder = msgspec.msgpack.Decoder(InodeRow)
-_state_decoder = msgspec.msgpack.Decoder(State)
-_origin_decoder = msgspec.msgpack.Decoder(Origin)
+T = TypeVar("T")
 
-encode_row = _encoder.encode
-decode_inode = _inode_decoder.decode
-decode_state = _state_decoder.decode
-decode_origin = _origin_decoder.decode
+
+def _decoder(kind: type[T], what: str) -> Callable[[bytes], T]:
+    """What decodes rows of a kind; it raises `MalformedRowError` of what is none."""
+    decode = msgspec.msgpack.Decoder(kind).decode
+
+    def checked(value: bytes) -> T:
+        try:
+            return decode(value)
+        except MALFORMED as error:
+            raise malformed_row(f"{what}: {error}") from error
+
+    return checked
+
+
+encode_row = msgspec.msgpack.Encoder().encode
+decode_inode = _decoder(InodeRow, "an inode")
+decode_state = _decoder(State, "the state")
+decode_origin = _decoder(Origin, "the origin")
 
 
 def number(value: int) -> bytes:
@@ -291,8 +305,15 @@ def encode_dentry(dentry: Dentry) -> bytes:
 
 
 def decode_dentry(value: bytes) -> Dentry:
-    """Decode a stored `Dentry`."""
-    return Dentry(*_PAIR.unpack(value))
+    """Decode a stored `Dentry`.
+
+    Raises:
+        MalformedRowError: It is none.
+    """
+    try:
+        return Dentry(*_PAIR.unpack(value))
+    except struct.error as error:
+        raise malformed_row(f"a name: {error}") from error
 
 
 def encode_extent(extent: Extent) -> bytes:
@@ -301,5 +322,12 @@ def encode_extent(extent: Extent) -> bytes:
 
 
 def decode_extent(value: bytes) -> Extent:
-    """Decode a stored `Extent`."""
-    return Extent(*_EXTENT.unpack(value))
+    """Decode a stored `Extent`.
+
+    Raises:
+        MalformedRowError: It is none.
+    """
+    try:
+        return Extent(*_EXTENT.unpack(value))
+    except struct.error as error:
+        raise malformed_row(f"an extent: {error}") from error

@@ -12,8 +12,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import lmdb
 
 from artfs.errors import IntegrityError
+from artfs.vfs.draft.faults import damaged_rows
 
-__all__ = ["Changes", "Table", "Txn", "damaged_rows", "system_error"]
+__all__ = ["Changes", "Table", "Txn", "system_error"]
 
 Changes: TypeAlias = Iterable[tuple[bytes, bytes | None]]
 """Keys and their values; None removes a row, which need not be there."""
@@ -56,11 +57,6 @@ class Txn(Protocol):
     def abort(self) -> None:
         """Undo; harmless after a commit."""
         ...
-
-
-def damaged_rows(what: str) -> IntegrityError:
-    """The error for whatever is wrong with the rows: they are kept nowhere else."""
-    return IntegrityError(f"the rows of a draft are damaged ({what}): copy what can still be read, then discard it")
 
 
 def system_error(error: lmdb.Error) -> OSError:

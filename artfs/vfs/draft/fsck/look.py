@@ -16,8 +16,9 @@ from typing import Final, Self
 from artfs.errors import IntegrityError
 from artfs.vfs.draft.database import EPOCH_KEY
 from artfs.vfs.draft.environment import RowsEnvironment
+from artfs.vfs.draft.faults import damaged_rows
 from artfs.vfs.draft.redo import log_path, read_log
-from artfs.vfs.draft.table import Table, damaged_rows
+from artfs.vfs.draft.table import Table
 
 __all__ = ["DraftLook"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, TypeVar
 
 from artfs.names import is_entry_name, printable
 from artfs.vfs.draft.database import EPOCH_KEY
 from artfs.vfs.draft.datafiles import SPOOL, file_name
+from artfs.vfs.draft.faults import MalformedRowError
 from artfs.vfs.draft.fsck.look import DraftLook
 from artfs.vfs.draft.rows import (
     BASE,
@@ -37,7 +37,7 @@ __all__ = ["Broken", "RowsCheck"]
 
 T = TypeVar("T")
 
-_WRONG: Final = (ValueError, struct.error)  # msgspec's DecodeError is a ValueError
+_WRONG: Final = (ValueError, MalformedRowError)
 _WORDS: Final = frozenset({META_STATE, META_ORIGIN, META_JSON})
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 
 from artfs.catalog import Environment, View
 from artfs.errors import IntegrityError
 from artfs.store.tree.build import EMPTY_DIGEST
+from artfs.vfs.draft.faults import MalformedRowError
 from artfs.vfs.draft.fsck.look import DraftLook
 from artfs.vfs.draft.fsck.rows import Broken, RowsCheck
 from artfs.vfs.draft.rows import META_ORIGIN, Content, decode_inode, decode_origin
@@ -33,7 +33,7 @@ def check_under(look: DraftLook, environment: Environment) -> Iterator[Broken]:
         for key, value in look.scan(b"I"):
             try:
                 row = None if value is None else decode_inode(value)
-            except (ValueError, struct.error):
+            except MalformedRowError:
                 continue  # R5
             if row is None or not row.nlink:
                 continue
@@ -47,7 +47,7 @@ def _trees(look: DraftLook) -> list[bytes]:
     value = look.get(META_ORIGIN)
     try:
         origin = None if value is None else decode_origin(value)
-    except (ValueError, struct.error):
+    except MalformedRowError:
         return []  # R5
     return [] if origin is None else [node for node in {origin.lower, origin.base_root} if node]
 
