@@ -10,6 +10,7 @@
     crowd     16 readers, half of them in the mount, and 4 committers beside gc, all the minutes long
     powercut  histories on an ext4 and an XFS, and 100 power cuts a round; with every sync off they must lose something
     damage    bits of packs, journal and index flipped at random, a thousand a round
+    fuzz      coverage-guided fuzzing of each decoder of stored bytes, which share the minutes; `--decoder`: of one
     index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
     repair    packs damaged, cut off, moved and removed at random, and repaired, ten times a round
 
@@ -27,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +41,8 @@ from tests.support.crowd.run import run_crowd
 from tests.support.damage import flip_at_random, make_store, read_all
 from tests.support.fault_child import FAULTS, SCENARIOS
 from tests.support.faults import check_run, run_all
+from tests.support.fuzz.run import fuzz_all
+from tests.support.fuzz.targets import TARGETS
 from tests.support.indexflips import flip_index
 from tests.support.powercut.devices import FILE_SYSTEMS
 from tests.support.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
@@ -162,9 +166,12 @@ _OTHERS: dict[str, Callable[[int], None]] = {
 }
 
 
+_TIMED: dict[str, Callable[[int, float], None]] = {"crowd": _crowd, "fuzz": fuzz_all}
+
+
 def _round(name: str, number: int, seconds: float) -> None:
-    if name == "crowd":
-        _crowd(number, seconds)
+    if name in _TIMED:
+        _TIMED[name](number, seconds)
         return
     if name in _OTHERS:
         _OTHERS[name](number)
@@ -174,13 +181,16 @@ def _round(name: str, number: int, seconds: float) -> None:
 
 
 def main() -> None:
-    names = [*_MACHINES, *_OTHERS, "crowd"]
+    names = [*_MACHINES, *_OTHERS, *_TIMED]
     parser = argparse.ArgumentParser(prog="scripts/torture", description="Random histories for a long time.")
     parser.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
     parser.add_argument("--cuts", type=int, help="of powercut: how many, however long that takes")
+    parser.add_argument("--decoder", choices=TARGETS, metavar="DECODER", help=f"of fuzz: one of {', '.join(TARGETS)}")
     parser.add_argument("--seed", type=int, help="run the round of this seed again, and no other")
     options = parser.parse_args()
+    if options.decoder:
+        _TIMED["fuzz"] = partial(fuzz_all, names=[options.decoder])
     names = [options.name] if options.name else names
     end = time.monotonic() + 60 * options.minutes
     most = -(-options.cuts // CUTS_A_ROUND) if options.cuts and options.name == "powercut" else None
