@@ -6,6 +6,7 @@ goes on for as long as one likes.
 
 from __future__ import annotations
 
+import platform
 import random
 import secrets
 
@@ -19,6 +20,7 @@ from tests.support.fuzz.targets import TARGETS
 from tests.support.hostile import SEEDS
 
 RUNS = 2000
+with_atheris = pytest.mark.skipif(platform.machine() != "x86_64", reason="there is no Atheris for this machine")
 _DEEP = b"\x91" * 5000 + b"\xc0"
 FOUND = {
     "a page whose files have 2^64 bytes and more": ("page", SEEDS["page"][:48] + b"\xff" * 8 + SEEDS["page"][56:]),
@@ -48,6 +50,7 @@ def test_what_fuzzing_begins_with_decodes_and_encodes_to_the_same() -> None:
     assert refused == []
 
 
+@with_atheris
 def test_fuzzing_finds_a_wrong_error_behind_four_bytes_a_large_allocation_and_a_form_that_is_not_canonical() -> None:
     found = fuzz(list(PLANTED), 1, runs=500_000)
     assert "KeyError: 'planted'" in found["planted-error"].finding
@@ -62,6 +65,7 @@ def test_what_fuzzing_has_found_stays_mended(what: str) -> None:
     assert attempt(TARGETS[name], data) == (TARGETS[name].errors == ())
 
 
+@with_atheris
 def test_each_decoder_gives_a_value_or_its_error_whatever_it_is_given() -> None:
     seed = secrets.randbits(31)
     print(f"seed {seed}")
