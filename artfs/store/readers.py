@@ -103,11 +103,19 @@ def read_serials(readers: Path) -> set[int]:
     found: set[int] = set()
     for directory in _directories(readers):
         if _is_alive(directory):
-            files = [path for path in directory.glob("*") if path.name != "lock"]
-            closed = _sum(files, 2)  # first: what is closed after this was opened before the next look, and counts
-            files = [path for path in directory.glob("*") if path.name != "lock"]
-            found.update(serial for serial, count in _sum(files, 1).items() if count > closed[serial])
+            # First: what is closed after this was opened before the next look, and counts.
+            closed = _sum(_files(directory), 2)
+            opened = _sum(_files(directory), 1)
+            found.update(serial for serial, count in opened.items() if count > closed[serial])
     return found
+
+
+def _files(directory: Path) -> list[Path]:
+    """Those with the counts of a reader; none of one that has ended meanwhile, and so holds nothing."""
+    try:
+        return [directory / name for name in os.listdir(directory) if name != "lock"]
+    except FileNotFoundError:
+        return []
 
 
 def _sum(files: list[Path], field: int) -> Counter[int]:

@@ -274,6 +274,34 @@ def test_a_version_that_somebody_reads_is_kept_until_it_is_closed(store: Store, 
     reader.close()
 
 
+def test_a_reader_that_ends_while_gc_looks_at_it_holds_nothing(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = _put(store, _fill(tmp_path / "source", 1))
+    reader = Reader(store.layout.readers)
+    counts = ReaderCounts(reader.directory)
+    counts.opened(version.serial)
+    _rm(store, "animals:v0")
+    assert _gc(store).size == 0
+    ended: list[Path] = []
+
+    def ending_first(look: Callable[[Path], object]) -> Callable[[Path], object]:
+        def listed(directory: Path) -> object:
+            if directory == reader.directory and not ended:
+                ended.append(directory)
+                reader.close()
+            return look(directory)
+
+        return listed
+
+    with monkeypatch.context() as patch:
+        for look in ("listdir", "scandir"):
+            patch.setattr(os, look, ending_first(getattr(os, look)))
+        assert _gc(store).size > 500_000
+    assert ended
+    counts.close()
+
+
 def test_a_reader_that_died_holds_nothing(store: Store, tmp_path: Path) -> None:
     version = _put(store, _fill(tmp_path / "source", 1))
     reader = Reader(store.layout.readers)
