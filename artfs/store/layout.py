@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
         StorageError: The file system refused.
     """
     try:
-        new = [path for path in (root, *root.parents) if not path.exists()]
+        new = list(takewhile(lambda path: not path.exists(), (root, *root.parents)))
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(root) as directory:
             if not (root / "format.json").exists():

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from artfs.catalog import NewVersion, current_actor
 from artfs.errors import NotFoundError
-from artfs.format.node import Kind
 from artfs.names import parse_ref
-from artfs.store import Store, open_store, root_entry
+from artfs.store import Store, open_store
 from artfs.vfs.gc import collect_store
+from tests.support.filesums import file_sums
 from tests.support.mounts import ROOT
 
 __all__ = ["ROLES", "read_stored"]
@@ -111,14 +111,7 @@ def read_stored(store: Store, known: Path) -> bool:
         version = store.version(parse_ref(known.name))
     except (FileNotFoundError, NotFoundError):
         return False
-    found = {}
-    for path, entry in store.walk(root_entry(version)):
-        if entry.kind == Kind.FILE:
-            hasher = hashlib.sha256()
-            for piece in store.content.stream(entry):
-                hasher.update(piece)
-            found[path.decode()] = hasher.hexdigest()
-    assert found == files, known
+    assert file_sums(store, version) == files, known
     store.release(version.serial)
     return True
 

@@ -16,8 +16,8 @@ from artfs.store.rebuild import index_identity, rebuild_index
 from artfs.store.source import Source
 from artfs.vfs.draft.rows import BASE
 from tests.support import drafts
+from tests.support.filesums import file_sums
 from tests.support.powercut.libraryscene import ALIASES, LibraryScene, OpenDraft
-from tests.support.powercut.state import contents_of
 from tests.support.powercut.telling import sum_of_bytes
 
 __all__ = ["LIBRARY_STEPS"]
@@ -28,7 +28,7 @@ _PIECE = 1 << 17
 
 def _commit(scene: LibraryScene) -> None:
     base = scene.choose()
-    files = contents_of(scene.store, scene.store.version(base))
+    files = file_sums(scene.store, scene.store.version(base))
     name, data = scene.new_file(3, 40_000, 300_000)
     source = scene.aside / name
     source.write_bytes(data)
@@ -150,7 +150,7 @@ def _commit_draft(scene: LibraryScene) -> None:
     with scene.store.catalog.view() as view:
         version = view.by_serial(outcome.origin.base)
     assert isinstance(version, Version)
-    files = contents_of(scene.store, version)
+    files = file_sums(scene.store, version)
     for name, data in opened.written.items():
         assert files[name] == sum_of_bytes(data)
     scene.remember(version, files)

@@ -17,7 +17,8 @@ from artfs.vfs.draft.home import DraftsHome
 from artfs.vfs.draft.rows import BASE
 from artfs.vfs.fsck import check_store
 from artfs.vfs.gc import collect_store
-from tests.support.powercut.state import contents_of, state_of, sum_of
+from tests.support.filesums import file_sums
+from tests.support.powercut.state import state_of, sum_of
 from tests.support.powercut.telling import sum_of_bytes
 
 __all__ = ["Kept", "look"]
@@ -75,7 +76,7 @@ def _findings(path: Path) -> list[str]:
 def _contents(store: Store) -> dict[str, str]:
     with store.catalog.view() as view:
         versions = [version for artifact in view.artifacts() for version in view.versions(artifact.serial)]
-    return {version.digest.hex(): sum_of(contents_of(store, version)) for version in versions}
+    return {version.digest.hex(): sum_of(file_sums(store, version)) for version in versions}
 
 
 def _drafts(store: Store, kept: Kept) -> dict[str, dict[str, list[Sum]]]:

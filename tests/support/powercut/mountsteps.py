@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from artfs.catalog import current_actor
+from artfs.files import sync_directory
 from artfs.names import parse_ref
 from artfs.store import open_store
 from tests.support.powercut.mountscene import MountScene
@@ -57,17 +58,9 @@ def _replace(scene: MountScene) -> None:
     _new, data = scene.new_file(500, 300_000)
     _write_and_sync(draft / ".new", data)
     os.rename(draft / ".new", draft / _CHECKPOINT)
-    _sync_directory(draft)
+    sync_directory(draft)
     files[_CHECKPOINT] = data
     promise.synced(_CHECKPOINT, data)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_mapped(scene: MountScene) -> None:
@@ -103,7 +96,7 @@ def _sync_all(scene: MountScene) -> None:
 
 def _sync_names(scene: MountScene) -> None:
     draft, promise, _files = scene.choose_draft()
-    _sync_directory(draft)
+    sync_directory(draft)
     promise.names_synced()
 
 

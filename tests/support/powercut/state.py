@@ -8,11 +8,10 @@ import random
 from functools import lru_cache
 from typing import Any
 
-from artfs.catalog import EdgeKind, Version, View
-from artfs.format.node import Kind
-from artfs.store import Store, root_entry
+from artfs.catalog import EdgeKind, View
+from artfs.store import Store
 
-__all__ = ["contents_of", "file_bytes", "state_of", "sum_of"]
+__all__ = ["file_bytes", "state_of", "sum_of"]
 
 
 def state_of(store: Store) -> dict[str, Any]:
@@ -32,20 +31,8 @@ def _used(view: View, run: str) -> list[int]:
     return sorted(edge.index for edge in view.edges_of_run(run, EdgeKind.USED))
 
 
-def contents_of(store: Store, version: Version) -> dict[str, str]:
-    """The files of a version, all of them read, and the SHA-256 of what is in them."""
-    found = {}
-    for path, entry in store.walk(root_entry(version)):
-        if entry.kind == Kind.FILE:
-            read = hashlib.sha256()
-            for piece in store.content.stream(entry):
-                read.update(piece)
-            found[path.decode()] = read.hexdigest()
-    return found
-
-
 def sum_of(files: dict[str, str]) -> str:
-    """One digest of what `contents_of` tells."""
+    """One digest of what `file_sums` tells."""
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -176,10 +176,10 @@ class Committer:
         return writer.content(growth)
 
     def _report_portions(self, stored: dict[int, Stored], built: dict[int, Committed]) -> None:
-        files: Sequence[Stored] = list(stored.values())
+        files = list(stored.values())
         directories = list(built.items())
         for start in range(0, len(files), _PORTION):
-            self._report(Portion(list(files[start : start + _PORTION]), []))
+            self._report(Portion(files[start : start + _PORTION], []))
         for start in range(0, len(directories), _PORTION):
             self._report(Portion([], directories[start : start + _PORTION]))
 
