@@ -7,6 +7,7 @@ a pipe that never blocks them, and the supervisor alone writes the file.
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import logging
 import os
@@ -34,6 +35,19 @@ class _StderrHandler(logging.Handler):
             return
 
 
+class _NobodyWaits(logging.Filter):
+    """Makes information of an answer that came when its request was gone (ENOENT): the mount ended meanwhile.
+
+    A close is such a request on every ordinary day, since no program waits for it: an unmount may be faster.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let all records pass."""
+        if "fuse_reply_* failed" in record.msg and record.args == (os.strerror(errno.ENOENT),):
+            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+        return True
+
+
 def log_to_stderr() -> None:
     """Have this process's log records and, should it crash, its stack written to stderr."""
     handler = _StderrHandler()
@@ -43,6 +57,7 @@ def log_to_stderr() -> None:
         logger.handlers[:] = [handler]
         logger.setLevel(logging.INFO)
         logger.propagate = False
+    handler.addFilter(_NobodyWaits())
     faulthandler.enable(2)
 
 

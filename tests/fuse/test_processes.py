@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from artfs.fuse import syscalls
 from artfs.fuse.supervisor import STOP_SECONDS
 from tests.fuse.conftest import Serve
 from tests.support.fuse_server import content
 from tests.support.memorytree import FUNCTION_SIZE
 from tests.support.mounts import Load, Served, is_alive, is_mounted, wait_until
+
+_MNT_FORCE = 1
 
 
 def stop_under_signal(served: Served, number: int) -> float:
@@ -103,6 +107,23 @@ def test_a_quick_request_is_answered_while_all_workers_are_stuck(serve: Serve, s
             (served_directory / "gate").touch()
         assert [future.result() for future in stuck] == [b"g" * FUNCTION_SIZE] * 5
     assert "there are 6 of them now" in served.log()
+
+
+def test_an_answer_that_an_unmount_overtakes_is_no_trouble(serve: Serve, served_directory: Path) -> None:
+    trace = served_directory / "trace"
+    trace.touch()
+    served = serve(workers=1, max_workers=1)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            reading = pool.submit((served.mountpoint / "gate").read_bytes)
+            wait_until(lambda: "read " in trace.read_text())
+            with contextlib.suppress(OSError):  # it is busy, but what was asked of it is dropped
+                syscalls.umount(os.fsencode(served.mountpoint), _MNT_FORCE)
+            assert isinstance(reading.exception(), OSError)
+        finally:
+            (served_directory / "gate").touch()
+    log = served.logged("fuse_reply_* failed with No such file")
+    assert [line for line in log.splitlines() if " INFO " not in line] == []
 
 
 def test_there_are_never_more_workers_than_allowed(serve: Serve, served_directory: Path) -> None:
