@@ -5,6 +5,7 @@ tests/support/realdata.py tells where they lie and how they got there.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ import pytest
 
 from artfs.api import stores
 from tests.support import realdata
+
+
+def pytest_configure() -> None:
+    """Let a suite that is started with `nohup` test what a hangup does: a signal that is ignored stays so in children."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
