@@ -9,7 +9,7 @@ from pathlib import Path
 __all__ = ["sync_directory", "write_all"]
 
 
-def write_all(descriptor: int, data: bytes, offset: int) -> None:
+def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     """Write all of it: where one call takes a part, the next one takes the rest or says why not.
 
     Args:

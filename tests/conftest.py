@@ -16,7 +16,7 @@ from tests.support import realdata
 
 
 def pytest_configure() -> None:
-    """Let a suite that is started with `nohup` test what a hangup does: a signal that is ignored stays so in children."""
+    """Let a suite that `nohup` started test what a hangup does: a signal that is ignored stays so in children."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

@@ -2,7 +2,8 @@
 
 chunker   where to cut a file            codec     what to compress, and safe decompression
 record    one chunk made ready           growing   one pack while it is written
-writer    many packs, one after another  handover  how bytes are handed to the kernel
+writer    many packs, one after another  direct    a file written past the page cache
+handover  how bytes go into that cache
 reader    verified reads                 cache     decompressed chunks shared by processes
 scan      what a pack holds              check     whether it is sound
 """

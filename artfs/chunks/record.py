@@ -55,7 +55,7 @@ def encode_record(kind: RecordKind, digest: bytes, table: bytes, plain: Data) ->
         kind: What `plain` is.
         digest: Of `plain`, and
         table: its block table: both of `digest_and_table(plain)`.
-        plain: 1 to `MAX_PLAIN_SIZE` bytes, which must not change until they were appended and flushed.
+        plain: 1 to `MAX_PLAIN_SIZE` bytes, which must not change until they were appended.
     """
     plain_len = len(plain)
     if not 0 < plain_len <= MAX_PLAIN_SIZE:

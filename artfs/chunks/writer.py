@@ -56,7 +56,7 @@ class PackWriter:
         self.abort()
 
     def append(self, record: EncodedRecord) -> Location:
-        """Add a record and say where it is. Its buffers are held until they are written: 8 MiB later at the most.
+        """Add a record and say where it is. Its buffers are copied: they may be used again.
 
         Raises:
             StorageError: The system refused a write.
@@ -68,15 +68,6 @@ class PackWriter:
         if growing is None:
             growing = self._growing = self._try(lambda: GrowingPack(self._tmp_dir, self._kind))
         return self._try(lambda: growing.append(record))
-
-    def flush(self) -> None:
-        """Hand everything that was appended to the kernel: its buffers may be used again.
-
-        Raises:
-            StorageError: The system refused a write.
-        """
-        if self._growing is not None:
-            self._try(self._growing.flush)
 
     def take_sealed(self) -> list[SealedPack]:
         """Return the packs sealed since the last call. They are the caller's from now on: `abort` leaves them alone."""

@@ -56,7 +56,7 @@ class ChunkWriter:
         return prepared
 
     def append(self, prepared: Prepared) -> None:
-        """Write what `prepare` made ready."""
+        """Write what `prepare` made ready; the buffers of its pieces may be used again."""
         for digest, _length, record in prepared:
             if record is not None:
                 self._pending[digest] = self._writer.append(record)
@@ -64,10 +64,6 @@ class ChunkWriter:
             self.flush()
         elif sealed := self._writer.take_sealed():
             self._index(sealed)
-
-    def written(self) -> None:
-        """Hand all that was appended to the kernel: the buffers of its pieces may be used again."""
-        self._writer.flush()
 
     def flush(self) -> None:
         """Make all chunks appended so far durable and known to the index."""

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from artfs.chunks.handover import write_buffers
+from artfs.chunks.handover import pwrite_all
 from artfs.errors import (
     ArtfsError,
     ReferenceGoneError,
@@ -218,8 +218,10 @@ class _Extraction:
     def _write_file(self, here: int, name: bytes, entry: Entry) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with open(os.open(name, flags, 0o600, dir_fd=here), "wb", buffering=0) as file:
+            size = 0
             for data in self._store.content.stream(entry):
-                write_buffers(file.fileno(), (data,))
+                pwrite_all(file.fileno(), data, size)
+                size += len(data)
             os.fchmod(file.fileno(), entry.mode)
 
     def _same_file(self, here: int, entry: Entry) -> bool:

@@ -197,7 +197,7 @@ class _Pipeline:
         self._submit(work, written)
 
     def _submit_large(self, file: SourceFile) -> None:
-        """Read a large file through a ring of buffers; the writer gives a buffer back when it is in the pack."""
+        """Read a large file through a ring of buffers; the writer gives a buffer back when it was appended."""
         pieces: list[Piece] = []
         descriptor = _open(file)
         used: list[memoryview] = []
@@ -228,7 +228,6 @@ class _Pipeline:
 
     def _submit_round(self, cut: list[memoryview], buffer: memoryview, pieces: list[Piece]) -> None:
         def written(prepared: Prepared) -> None:
-            self._chunks.written()
             self._buffers.put(buffer)
             pieces.extend(Piece(length, chunk) for chunk, length, _record in prepared)
             self._progress.advance(0, sum(map(len, cut)))

@@ -40,6 +40,7 @@ from artfs.vfs.draft.storer import DraftStorer
 from artfs.vfs.fsck import check_store
 from artfs.vfs.gc import collect_store
 from tests.support import drafts
+from tests.support.packs import write_small_pieces
 
 __all__ = ["FAULTS", "SCENARIOS", "make_template"]
 
@@ -328,6 +329,7 @@ def _run(scenario: str, fault: str, top: Path, k: int, expected: dict[str, str])
 
 def main() -> None:
     """Run with each k until there is no kth call."""
+    write_small_pieces(16 << 10)
     scenario, fault, top = sys.argv[1], sys.argv[2], Path(sys.argv[3])
     every = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     k = int(sys.argv[5]) if len(sys.argv) > 5 else 1

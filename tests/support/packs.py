@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from artfs.chunks import direct
 from artfs.chunks.writer import PackWriter, SealedPack, encode_record
 from artfs.format.digest import digest_and_table
 from artfs.format.pack import Location, PackKind, RecordKind
 
-__all__ = ["Place", "Stored", "append"]
+__all__ = ["Place", "Stored", "append", "write_small_pieces"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,8 @@ def append(writer: PackWriter, plain: bytes, kind: RecordKind = RecordKind.CHUNK
     """Store one chunk or node."""
     digest, table = digest_and_table(plain)
     return Stored(plain, digest, writer.append(encode_record(kind, digest, table, plain)))
+
+
+def write_small_pieces(size: int) -> None:
+    """From now on, let this process write small packs as it does large ones: in pieces, past the page cache."""
+    setattr(direct, "PIECE", size)  # noqa: B010 # it is Final for all others

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from tests.support.packs import write_small_pieces
 from tests.support.powercut.libraryscene import LibraryScene
 from tests.support.powercut.librarysteps import LIBRARY_STEPS
 from tests.support.powercut.mountscene import MountScene
@@ -35,6 +36,7 @@ def _play(scene: _S, steps: Mapping[str, tuple[int, Callable[[_S], None]]]) -> N
 
 def main() -> None:
     """Play a history."""
+    write_small_pieces(64 << 10)
     kind, path, log, seed = sys.argv[1:]
     rng = random.Random(int(seed))
     if kind == "mount":

@@ -1,0 +1,159 @@
+"""A new file that is written from its beginning to its end: in large pieces, past the page cache, beside other work.
+
+**Past the page cache** (O_DIRECT): what a store gets is seldom read at once, and must not take the place of what is
+read again and again. It is cheaper too: 1 GiB cost 0.03 s of processor time this way and 0.35 to 2 s through the cache
+(the more, the less memory the machine has at hand), and it was on the disk after 0.6 s instead of 0.7 to 1.4 s.
+
+**From memory in huge pages**: a disk takes few large ranges of memory more quickly than many small ones. From pages of
+4 KiB the same gigabyte took 0.9 s. Where the system has no huge pages to give, that is all that is lost.
+
+**Beside other work**: some pieces are on their way to the disk, each in a thread, while the next one is filled.
+
+The last piece, which is all of a small file, goes through the page cache. So does everything where a file system takes
+no direct writes.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from typing import Final
+
+from artfs.chunks.handover import pwrite_all, start_writeback
+from artfs.format.digest import Data
+
+__all__ = ["PIECE", "DirectFile"]
+
+PIECE: Final = 8 << 20
+"""Bytes that are written at once: a multiple of what any disk or page is aligned to."""
+
+_IN_FLIGHT: Final = 3
+"""Pieces that the disk may have to do: enough that it need not wait for a thread that waits for the interpreter."""
+
+_HUGE_PAGES: Final = getattr(mmap, "MADV_HUGEPAGE", None)
+
+
+class DirectFile:
+    """A file that grows at its end. Anyone who gets an OSError from it can only `close` it.
+
+    Args:
+        path: Of the new file.
+
+    Attributes:
+        size: How many bytes it has been given.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.size = 0
+        self._path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._past_cache: int | None = None  # not opened yet; -1: cannot be
+        self._filling = _memory()
+        self._filled = 0
+        self._spare: list[mmap.mmap] = []
+        self._writing: deque[tuple[Thread, mmap.mmap]] = deque()
+        self._error: OSError | None = None
+
+    def append(self, data: Data) -> None:
+        """Add bytes at the end; they are copied.
+
+        Raises:
+            OSError: The system refused to write these, or others before them.
+        """
+        left = memoryview(data)
+        while left:
+            part = left[: PIECE - self._filled]
+            self._filling[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            self.size += len(part)
+            left = left[len(part) :]
+            if self._filled == PIECE:
+                self._hand_over()
+
+    def sync(self) -> None:
+        """Make the file durable as it is; nothing can be added afterwards.
+
+        Raises:
+            OSError: The system refused.
+        """
+        self._wait()
+        with memoryview(self._filling) as piece:
+            pwrite_all(self._file, piece[: self._filled], self.size - self._filled)
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close it; what was not synced may be lost."""
+        with suppress(OSError):
+            self._wait()
+        descriptors, self._file, self._past_cache = (self._file, self._past_cache or -1), -1, -1
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _hand_over(self) -> None:
+        """Have the full piece written, and go on with another one."""
+        self._wait(but=_IN_FLIGHT - 1)
+        if self._past_cache is None:
+            self._past_cache = _open_direct(self._path)
+        full = self._filling
+        writing = Thread(target=self._write, args=(full, self.size - PIECE), name="artfs-write")
+        writing.start()
+        self._writing.append((writing, full))
+        self._filling = self._spare.pop() if self._spare else _memory()
+        self._filled = 0
+
+    def _wait(self, but: int = 0) -> None:
+        """Wait until all pieces but so many are written."""
+        while len(self._writing) > but:
+            writing, memory = self._writing.popleft()
+            writing.join()
+            self._spare.append(memory)
+        if self._error is not None:
+            raise self._error
+
+    def _write(self, full: mmap.mmap, offset: int) -> None:
+        try:
+            with memoryview(full) as piece:
+                done = self._write_direct(piece, offset)
+                if done < PIECE:
+                    pwrite_all(self._file, piece[done:], offset + done)
+                    start_writeback(self._file, offset + done, PIECE - done)
+        except OSError as error:
+            self._error = error
+
+    def _write_direct(self, piece: memoryview, offset: int) -> int:
+        """Write what the file system takes past the cache; perhaps nothing."""
+        if self._past_cache is None or self._past_cache < 0:
+            return 0
+        try:
+            return os.pwrite(self._past_cache, piece, offset)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return 0
+
+
+def _open_direct(path: Path) -> int:
+    """Open a file for direct writes; -1 where its file system has none."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return -1
+
+
+def _memory() -> mmap.mmap:
+    memory = mmap.mmap(-1, PIECE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if _HUGE_PAGES is not None:
+        with suppress(OSError):  # a kernel without them
+            memory.madvise(_HUGE_PAGES)
+    return memory
