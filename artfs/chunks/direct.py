@@ -4,9 +4,6 @@
 read again and again. It is cheaper too: 1 GiB cost 0.03 s of processor time this way and 0.35 to 2 s through the cache
 (the more, the less memory the machine has at hand), and it was on the disk after 0.6 s instead of 0.7 to 1.4 s.
 
-**From memory in huge pages**: a disk takes few large ranges of memory more quickly than many small ones. From pages of
-4 KiB the same gigabyte took 0.9 s. Where the system has no huge pages to give, that is all that is lost.
-
 **Beside other work**: some pieces are on their way to the disk, each in a thread, while the next one is filled.
 
 The last piece, which is all of a small file, goes through the page cache. So does everything where a file system takes
@@ -16,7 +13,6 @@ no direct writes.
 from __future__ import annotations
 
 import errno
-import mmap
 import os
 from collections import deque
 from contextlib import suppress
@@ -24,6 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
+from artfs.chunks.buffers import make_buffer
 from artfs.chunks.handover import pwrite_all, start_writeback
 from artfs.format.digest import Data
 
@@ -34,8 +31,6 @@ PIECE: Final = 8 << 20
 
 _IN_FLIGHT: Final = 3
 """Pieces that the disk may have to do: enough that it need not wait for a thread that waits for the interpreter."""
-
-_HUGE_PAGES: Final = getattr(mmap, "MADV_HUGEPAGE", None)
 
 
 class DirectFile:
@@ -56,11 +51,11 @@ class DirectFile:
         self._path = path
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._past_cache: int | None = None  # not opened yet; -1: cannot be
-        self._filling = _memory()
+        self._filling = make_buffer(PIECE)
         self._filled = 0
-        self._spare: list[mmap.mmap] = []
-        self._writing: deque[tuple[Thread, mmap.mmap]] = deque()
-        self._error: OSError | None = None
+        self._spare: list[memoryview] = []
+        self._writing: deque[tuple[Thread, memoryview]] = deque()
+        self._error: BaseException | None = None
 
     def append(self, data: Data) -> None:
         """Add bytes at the end; they are copied.
@@ -78,55 +73,60 @@ class DirectFile:
             if self._filled == PIECE:
                 self._hand_over()
 
+    def wait(self, *, but: int = 0) -> None:
+        """Wait until the system has all whole pieces.
+
+        Args:
+            but: So many of the last ones may be on their way.
+
+        Raises:
+            OSError: It refused one.
+        """
+        while len(self._writing) > but:
+            writing, buffer = self._writing.popleft()
+            writing.join()
+            self._spare.append(buffer)
+        if self._error is not None:
+            raise self._error
+
     def sync(self) -> None:
         """Make the file durable as it is; nothing can be added afterwards.
 
         Raises:
             OSError: The system refused.
         """
-        self._wait()
-        with memoryview(self._filling) as piece:
-            pwrite_all(self._file, piece[: self._filled], self.size - self._filled)
+        self.wait()
+        pwrite_all(self._file, self._filling[: self._filled], self.size - self._filled)
         os.fsync(self._file)
 
     def close(self) -> None:
         """Close it; what was not synced may be lost."""
         with suppress(OSError):
-            self._wait()
-        descriptors, self._file, self._past_cache = (self._file, self._past_cache or -1), -1, -1
+            self.wait()
+        descriptors, self._file, self._past_cache = (self._file, self._past_cache), -1, -1
         for descriptor in descriptors:
-            if descriptor >= 0:
+            if descriptor is not None and descriptor >= 0:
                 os.close(descriptor)
 
     def _hand_over(self) -> None:
         """Have the full piece written, and go on with another one."""
-        self._wait(but=_IN_FLIGHT - 1)
+        self.wait(but=_IN_FLIGHT - 1)
         if self._past_cache is None:
             self._past_cache = _open_direct(self._path)
         full = self._filling
         writing = Thread(target=self._write, args=(full, self.size - PIECE), name="artfs-write")
         writing.start()
         self._writing.append((writing, full))
-        self._filling = self._spare.pop() if self._spare else _memory()
+        self._filling = self._spare.pop() if self._spare else make_buffer(PIECE)
         self._filled = 0
 
-    def _wait(self, but: int = 0) -> None:
-        """Wait until all pieces but so many are written."""
-        while len(self._writing) > but:
-            writing, memory = self._writing.popleft()
-            writing.join()
-            self._spare.append(memory)
-        if self._error is not None:
-            raise self._error
-
-    def _write(self, full: mmap.mmap, offset: int) -> None:
+    def _write(self, full: memoryview, offset: int) -> None:
         try:
-            with memoryview(full) as piece:
-                done = self._write_direct(piece, offset)
-                if done < PIECE:
-                    pwrite_all(self._file, piece[done:], offset + done)
-                    start_writeback(self._file, offset + done, PIECE - done)
-        except OSError as error:
+            done = self._write_direct(full, offset)
+            if done < PIECE:
+                pwrite_all(self._file, full[done:], offset + done)
+                start_writeback(self._file, offset + done, PIECE - done)
+        except BaseException as error:  # noqa: BLE001 # raised again by the thread that waits
             self._error = error
 
     def _write_direct(self, piece: memoryview, offset: int) -> int:
@@ -149,11 +149,3 @@ def _open_direct(path: Path) -> int:
         if error.errno != errno.EINVAL:
             raise
         return -1
-
-
-def _memory() -> mmap.mmap:
-    memory = mmap.mmap(-1, PIECE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if _HUGE_PAGES is not None:
-        with suppress(OSError):  # a kernel without them
-            memory.madvise(_HUGE_PAGES)
-    return memory

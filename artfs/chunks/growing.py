@@ -69,6 +69,10 @@ class GrowingPack:
             self._file.append(buffer)
         return location
 
+    def wait(self) -> None:
+        """Wait until the system has what it was given, and does not refuse it."""
+        self._file.wait()
+
     def seal(self, packs_dir: Path) -> SealedPack:
         """Complete the pack, make it durable, and give it its name."""
         count = len(self._footer) // ENTRY_SIZE

@@ -69,6 +69,15 @@ class PackWriter:
             growing = self._growing = self._try(lambda: GrowingPack(self._tmp_dir, self._kind))
         return self._try(lambda: growing.append(record))
 
+    def wait(self) -> None:
+        """Wait until the system has what it was given of what was appended: most of it.
+
+        Raises:
+            StorageError: The system refused a write.
+        """
+        if self._growing is not None:
+            self._try(self._growing.wait)
+
     def take_sealed(self) -> list[SealedPack]:
         """Return the packs sealed since the last call. They are the caller's from now on: `abort` leaves them alone."""
         sealed, self._sealed = self._sealed, []

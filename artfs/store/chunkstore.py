@@ -65,6 +65,10 @@ class ChunkWriter:
         elif sealed := self._writer.take_sealed():
             self._index(sealed)
 
+    def wait(self) -> None:
+        """Wait until the system has taken, or refused with a StorageError, what it was given so far."""
+        self._writer.wait()
+
     def flush(self) -> None:
         """Make all chunks appended so far durable and known to the index."""
         if self._pending:

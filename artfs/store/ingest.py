@@ -13,9 +13,9 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from mmap import mmap
 from queue import Empty, SimpleQueue
 
+from artfs.chunks.buffers import make_buffer
 from artfs.chunks.chunker import Chunker, ChunkParams, cut_stream
 from artfs.errors import SourceChangedError
 from artfs.format.chunklist import Piece
@@ -237,7 +237,7 @@ class _Pipeline:
     def _buffer(self) -> memoryview:
         if self._buffers_made < _BUFFERS and self._buffers.empty():
             self._buffers_made += 1
-            return memoryview(mmap(-1, _BUFFER_BYTES))
+            return make_buffer(_BUFFER_BYTES)
         while self._error is None:
             try:
                 return self._buffers.get(timeout=0.2)

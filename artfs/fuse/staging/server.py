@@ -154,6 +154,8 @@ class _Loop:
         events = self._poll_soon() or self._poll(house.timeout_ms)
         for descriptor, event in events:
             if descriptor == self._session and event == select.POLLIN:
+                if len(events) > 1:  # the storer has said something, and may wait for an answer
+                    house.do(idle=False)
                 self._state[BUSY] = 1
                 return DONE
         house.do(idle=not events)

@@ -20,7 +20,7 @@ from artfs.vfs.draft.jobs import Portion, Stored
 from artfs.vfs.draft.request import CommitRequest, new_version, parse_meta
 from artfs.vfs.draft.rows import BASE, Committed, InodeRow, Origin
 from artfs.vfs.draft.storer.early import Early
-from artfs.vfs.draft.storer.files import Growth
+from artfs.vfs.draft.storer.files import Growth, reader_of
 from artfs.vfs.draft.storer.writers import Writers
 
 __all__ = ["Committer", "Outcome", "Progress", "Report", "SnapshotTaken"]
@@ -172,7 +172,7 @@ class Committer:
             if row.content.limit and not row.content.is_reference:
                 return writer.changed(self._frozen, ino, row)
             growth = Growth(row.counter)
-        writer.grow(growth, row.size, lambda at, size: self._frozen.read(ino, at, size), final=True)
+        writer.grow(growth, row.size, reader_of(self._frozen, ino), final=True)
         return writer.content(growth)
 
     def _report_portions(self, stored: dict[int, Stored], built: dict[int, Committed]) -> None:

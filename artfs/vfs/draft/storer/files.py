@@ -6,27 +6,41 @@ cut again around the changes only.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
+from artfs.chunks.buffers import make_buffer
 from artfs.chunks.chunker import Chunker
 from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
-from artfs.store.chunkstore import ChunkWriter
+from artfs.store.chunkstore import ChunkWriter, Prepared
 from artfs.store.tree.build import Content, NodeSink, build_content
 from artfs.store.tree.pages import Pages
 from artfs.vfs.draft.recut import intact, recut
 from artfs.vfs.draft.rows import InodeRow
 from artfs.vfs.draft.tree import DraftTree
 
-__all__ = ["FileWriter", "Growth", "Read"]
+__all__ = ["FileWriter", "Growth", "Read", "reader_of"]
 
 _BUFFER: Final = 8 << 20
+_AHEAD: Final = 2
+"""Buffers that may wait to be hashed and compressed, which another thread does, while the next one is read and cut."""
 _NEWS: Final = 64 << 20
 
-Read = Callable[[int, int], Data]
-"""Bytes of a file: offset and how many; fewer only at its end."""
+Read = Callable[[int, memoryview], None]
+"""Reads bytes of a file from an offset on: as many as the memory takes."""
+
+
+def reader_of(draft: DraftTree, ino: int) -> Read:
+    """Read a file of a draft that does not change."""
+
+    def read(offset: int, view: memoryview) -> None:
+        view[:] = draft.read(ino, offset, len(view))
+
+    return read
 
 
 @dataclass(slots=True)
@@ -83,13 +97,18 @@ class FileWriter:
         nodes: Takes chunk lists.
         pages: Reads chunk lists that there are.
         chunker: Cuts.
+        pool: Threads that hash and compress.
     """
 
-    def __init__(self, chunks: ChunkWriter, nodes: NodeSink, pages: Pages, chunker: Chunker) -> None:
+    def __init__(
+        self, chunks: ChunkWriter, nodes: NodeSink, pages: Pages, chunker: Chunker, pool: ThreadPoolExecutor
+    ) -> None:
         self._chunks = chunks
         self._nodes = nodes
         self._pages = pages
         self._chunker = chunker
+        self._pool = pool
+        self._buffers = _ring(_AHEAD + 1)
         self.written = 0
         """Bytes that were read and stored or found stored."""
 
@@ -114,9 +133,25 @@ class FileWriter:
             read: Reads them.
             final: There will not be more.
         """
-        for cut in self._cut(growth.end, size, read, final=final):
-            growth.pieces += self._store(cut)
-            growth.end += sum(map(len, cut))
+        cuts = self._cut(growth.end, size, read, final=final)
+        if size - growth.end <= _BUFFER:
+            for cut in cuts:
+                self._take(growth, self._chunks.prepare(cut))
+            return
+        pending: deque[Future[Prepared]] = deque()
+        try:
+            for cut in cuts:
+                pending.append(self._pool.submit(self._chunks.prepare, cut))
+                if len(pending) > _AHEAD:
+                    self._take(growth, pending.popleft().result())
+        finally:
+            while pending:  # what is claimed has to be written, even if the file cannot be read any further
+                self._take(growth, pending.popleft().result())
+
+    def _take(self, growth: Growth, prepared: Prepared) -> None:
+        pieces = self._append(prepared)
+        growth.pieces += pieces
+        growth.end += sum(piece.length for piece in pieces)
 
     def content(self, growth: Growth) -> Content:
         """The content of a file that is stored to its end."""
@@ -128,12 +163,12 @@ class FileWriter:
         ranges = [(extent.start, extent.end) for extent in draft.extents(ino)]
         kept = intact(self._pages.pieces(content.entry()), content.limit, ranges, row.size)
 
-        def read(offset: int, size: int) -> Data:
-            return draft.read(ino, offset, size)
+        read = reader_of(draft, ino)
 
         def cut(start: int) -> Iterator[tuple[int, memoryview]]:
             at = start
-            for pieces in self._cut(start, row.size, read, final=True, step=4 * self._chunker.params.max_size):
+            step = min(_BUFFER, 4 * self._chunker.params.max_size)
+            for pieces in self._cut(start, row.size, read, final=True, step=step):
                 for piece in pieces:
                     at += len(piece)
                     yield at, piece
@@ -143,14 +178,18 @@ class FileWriter:
     def _cut(
         self, start: int, size: int, read: Read, *, final: bool, step: int = _BUFFER
     ) -> Iterator[list[memoryview]]:
-        """Read a file from a cut on, and give the pieces that are certain, buffer by buffer."""
+        """Read a file from a cut on, and give the pieces that are certain, buffer by buffer.
+
+        The memory of each is used again for the one `_AHEAD + 1` later.
+        """
         at = start
         while at < size:
             take = min(step, size - at)
             last = final and at + take == size
             if not last and take < step:
                 return  # too little to be worth it: more will come
-            buffer = memoryview(read(at, take))
+            buffer = next(self._buffers)[:take]
+            read(at, buffer)
             ends = self._chunker.split(buffer, last)
             if not ends:
                 return
@@ -158,7 +197,20 @@ class FileWriter:
             at += ends[-1]
 
     def _store(self, pieces: list[memoryview]) -> list[Piece]:
-        prepared = self._chunks.prepare(pieces)
+        return self._append(self._chunks.prepare(pieces))
+
+    def _append(self, prepared: Prepared) -> list[Piece]:
         self._chunks.append(prepared)
-        self.written += sum(map(len, pieces))
-        return [Piece(length, chunk) for chunk, length, _record in prepared]
+        pieces = [Piece(length, chunk) for chunk, length, _record in prepared]
+        self.written += sum(piece.length for piece in pieces)
+        return pieces
+
+
+def _ring(length: int) -> Iterator[memoryview]:
+    """Buffers in turn, made when they are needed."""
+    buffers: list[memoryview] = []
+    while True:
+        for at in range(length):
+            if at == len(buffers):
+                buffers.append(make_buffer(_BUFFER))
+            yield buffers[at]

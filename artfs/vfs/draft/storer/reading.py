@@ -11,35 +11,37 @@ from artfs.vfs.draft.jobs import Job
 __all__ = ["read_job"]
 
 
-def read_job(draft: Path, job: Job, start: int, size: int) -> bytes:
-    """Read a part of the file; what no extent has is zero.
+def read_job(draft: Path, job: Job, start: int, view: memoryview) -> None:
+    """Read a part of the file into memory; what no extent has is zero.
 
     Args:
         draft: The directory of its draft.
         job: Its job.
         start: Offset of the first byte.
-        size: How many.
+        view: Where to; as many bytes as it takes are read.
 
     Raises:
         OSError: It is not there any more, or shorter.
     """
-    parts = []
-    at, end = start, start + size
+    at, end = start, start + len(view)
     for first, (last, data, base) in job.extents:
         if last <= at or first >= end:
             continue
         if first > at:
-            parts.append(bytes(first - at))
+            _clear(view[at - start : first - start])
             at = first
         stop = min(last, end)
         descriptor = os.open(draft / "data" / file_name(data), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            part = os.pread(descriptor, stop - at, base + at)
+            read = os.preadv(descriptor, [view[at - start : stop - start]], base + at)
         finally:
             os.close(descriptor)
-        if len(part) != stop - at:
+        if read != stop - at:
             raise FileNotFoundError(f"data file {file_name(data)} became shorter")
-        parts.append(part)
         at = stop
-    parts.append(bytes(end - at))
-    return b"".join(parts) if len(parts) > 2 or parts[-1] else parts[0]
+    _clear(view[at - start :])
+
+
+def _clear(view: memoryview) -> None:
+    if view:
+        view[:] = bytes(len(view))

@@ -59,11 +59,13 @@ class DraftStorer:
         """
         with self._writing() as writers:
             files = writers.files
-            batch: list[tuple[Job, bytes]] = []
+            batch: list[tuple[Job, bytearray]] = []
             for job in jobs:
                 try:
                     if job.size <= files.small_size:
-                        batch.append((job, read_job(draft, job, 0, job.size)))
+                        data = bytearray(job.size)
+                        read_job(draft, job, 0, memoryview(data))
+                        batch.append((job, data))
                     else:
                         self._store_large(draft, job, files)
                 except OSError:
@@ -78,7 +80,7 @@ class DraftStorer:
         growth = self._early.growth(draft, job)
         if growth is None:
             return
-        files.grow(growth, job.size, lambda at, size: read_job(draft, job, at, size), final=job.final)
+        files.grow(growth, job.size, lambda at, view: read_job(draft, job, at, view), final=job.final)
         if job.final:
             self._early.lost(draft, job.ino)
             self._note(draft, Stored(job.ino, job.counter, *files.content(growth), job.size))
@@ -119,6 +121,7 @@ class DraftStorer:
         Raises:
             ArtfsError: It cannot be done; nothing was published.
         """
+        self._drop_what_failed()
         with FrozenDraft(draft, self._store) as frozen, self._writing() as writers:
             report(SnapshotTaken())  # from here on only this process's session keeps gc from what was frozen
             outcome = Committer(self._store, draft, frozen, writers, self._early, report).commit(request)
@@ -140,6 +143,14 @@ class DraftStorer:
         except ArtfsError:
             self._drop()
             raise
+
+    def _drop_what_failed(self) -> None:
+        """Let a commit not fail because something did in the background: there may be room on the disk by now."""
+        if self._writers is not None:
+            try:
+                self._writers.chunks.wait()
+            except StorageError:
+                self._drop()
 
     def _drop(self) -> None:
         self._end_session()

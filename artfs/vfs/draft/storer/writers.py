@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
@@ -21,10 +22,12 @@ class Writers:
     """Writers of one session, which keeps gc away. Gone at a flush, so that no session outlives what it was for.
 
     Attributes:
+        chunks: Writes chunks.
         nodes: Writes tree nodes; its `flush` makes durable what all of them wrote.
         files: Writes the bytes of files.
     """
 
+    chunks: ChunkWriter
     nodes: NodeWriter
     files: FileWriter
     _stack: ExitStack
@@ -41,8 +44,10 @@ class Writers:
             session = stack.enter_context(WriterSession(layout.tmp))
             chunks = stack.enter_context(ChunkWriter(layout, catalog, session))
             nodes = NodeWriter(layout, catalog, session, chunks)
-            files = FileWriter(chunks, nodes, store.pages, chunker)
-            return cls(nodes, files, stack.pop_all())
+            pool = ThreadPoolExecutor(1, thread_name_prefix="artfs-hash")
+            stack.callback(pool.shutdown, cancel_futures=True)
+            files = FileWriter(chunks, nodes, store.pages, chunker, pool)
+            return cls(chunks, nodes, files, stack.pop_all())
 
     def close(self) -> None:
         """End the session; what was not flushed is given up."""
