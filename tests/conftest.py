@@ -16,8 +16,9 @@ from tests.support import realdata
 
 
 def pytest_configure() -> None:
-    """Let a suite that `nohup` started test what a hangup does: a signal that is ignored stays so in children."""
+    """Let a suite in the background test what signals do: those that `nohup` and `&` ignore stay so in children."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,10 @@ def run_session(wait_readable: Callable[[int], Any], tasks: int = 1) -> None:
         lowlevel=lowlevel,
         ClosedResourceError=trio.ClosedResourceError,
     )
-    trio.run(pyfuse3.main, 1, tasks)
+    try:
+        trio.run(pyfuse3.main, 1, tasks)
+    except* ConnectionAbortedError:  # an unmount was quicker than the request that was being received
+        pass
 
 
 def answer_init(initialised: Callable[[], bool]) -> None:

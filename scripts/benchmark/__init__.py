@@ -4,5 +4,5 @@
 define them; `rows` measures one in alternating rounds; `report` prints. `workshop` holds what rows share: the
 `dataset`, a store and an image of it, and their `mounts`. Below: `clients` (forked readers), `memory` (cgroups),
 `machine` (caches, facts), `programs`, `example` (pyfuse3's). Artfs is driven through its command line, like its
-neighbours; only the programs `apiuser`, `crowd` and `nullfs` import it.
+neighbours; only the programs `apiuser`, `crowd`, `nullfs` and `nullread` import it.
 """

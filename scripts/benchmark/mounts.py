@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +19,7 @@ from benchmark.machine import mounts
 from benchmark.memory import Group
 from benchmark.programs import Programs
 
+_NULL = Path(__file__).with_name("nullread.py")
 _PATIENCE_SECONDS = 60  # with a mount or an unmount
 
 
@@ -61,6 +63,18 @@ def artfs(programs: Programs, command: list[str], store: Path, point: Path, work
     def serve(group: Group | None) -> Iterator[View]:
         with artfs_mounted(programs, command, store, point, workers, group):
             yield View(point / "data" / "v0", point / "data" / "latest", point / "table" / "v0" / "table.csv")
+
+    return serve
+
+
+def null(programs: Programs, root: Path, point: Path, workers: int | None) -> Serving:
+    """Serve a data set's names, and zeros for its bytes."""
+
+    @contextlib.contextmanager
+    def serve(_group: Group | None) -> Iterator[View]:
+        number = [] if workers is None else ["--workers", str(workers)]
+        with served(programs, [sys.executable, _NULL, root, point, *number], point):
+            yield View(point / "data", point / "data", point / "table" / "table.csv")
 
     return serve
 

@@ -38,7 +38,8 @@ class Plan:
 class Reading:
     """A row about reading, before it is known who is measured and in how much memory.
 
-    `footprint` gives the bytes that it reads, `plan` the clients' jobs for a number of passes over them.
+    `footprint` gives the bytes that it reads, `plan` the clients' jobs for a number of passes over them. `floor`: what
+    pyfuse3 reaches at all is measured too.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Reading:
     footprint: Callable[[DataSet], int]
     plan: Callable[[View, DataSet, int], Plan]
     comparisons: tuple[Comparison, ...]
+    floor: bool = False
     by_workers: bool = False
     in_run: bool = False
 
@@ -71,12 +73,18 @@ def _readings(native: str) -> list[Reading]:
             Comparison(subject, "squashfuse", at_least=to_squashfuse),
         )
 
+    def floored(to_native: float | None, to_squashfuse: float | None = None) -> tuple[Comparison, ...]:
+        floors = (Comparison("null mount", native), Comparison("null mount", "squashfuse"))
+        return *compared(to_native, to_squashfuse), Comparison("artfs", "null mount"), *floors
+
     small, big, table = (lambda data: data.small_bytes), (lambda data: data.sizes.big), (lambda data: data.sizes.table)
     files = f"small files in random order, {_READERS} readers"
     more = tuple(Comparison(f"{count} workers", "1 worker", at_least=1.0) for count in _WORKERS[1:])
     return [
-        Reading("small-cold", f"cold: {files}", "files/s", True, small, _small, compared(0.5, 2.0)),
-        Reading("small-warm", f"warm: {files}, through vN", "files/s", False, small, _small, compared(None, 1.8)),
+        Reading("small-cold", f"cold: {files}", "files/s", True, small, _small, floored(0.5, 2.0), floor=True),
+        Reading(
+            "small-warm", f"warm: {files}, through vN", "files/s", False, small, _small, floored(None, 1.8), floor=True
+        ),
         Reading(
             "small-warm-run",
             f"warm: {files}, through vN, inside a run",
@@ -88,11 +96,25 @@ def _readings(native: str) -> list[Reading]:
             in_run=True,
         ),
         Reading(
-            "small-latest", f"warm: {files}, through latest", "files/s", False, small, _latest, compared(None, 1.1)
+            "small-latest",
+            f"warm: {files}, through latest",
+            "files/s",
+            False,
+            small,
+            _latest,
+            floored(None, 1.1),
+            floor=True,
         ),
         Reading("sequential", "cold: the big file, begin to end", "MB/s", True, big, _through, compared(0.5)),
         Reading(
-            "random", "cold: 4 KiB blocks of the big file, 1 reader", "reads/s", True, big, _random_1, compared(0.5)
+            "random",
+            "cold: 4 KiB blocks of the big file, 1 reader",
+            "reads/s",
+            True,
+            big,
+            _random_1,
+            floored(0.5),
+            floor=True,
         ),
         Reading("random-4", f"the same, {_READERS} readers", "reads/s", True, big, _random_4, compared(0.5)),
         Reading(
@@ -105,8 +127,26 @@ def _readings(native: str) -> list[Reading]:
             more + compared(None, subject=f"{_WORKERS[-1]} workers"),
             by_workers=True,
         ),
-        Reading("walk-cold", "cold: walk and stat the small files", "entries/s", True, small, _walk, compared(1.0)),
-        Reading("walk-warm", "warm: walk and stat the small files", "entries/s", False, small, _walk, compared(0.6)),
+        Reading(
+            "walk-cold",
+            "cold: walk and stat the small files",
+            "entries/s",
+            True,
+            small,
+            _walk,
+            floored(1.0),
+            floor=True,
+        ),
+        Reading(
+            "walk-warm",
+            "warm: walk and stat the small files",
+            "entries/s",
+            False,
+            small,
+            _walk,
+            floored(0.6),
+            floor=True,
+        ),
     ]
 
 
@@ -115,16 +155,16 @@ def _row(shop: Workshop, native: str, reading: Reading, *, limited: bool) -> Row
     skipped = (machine.why_not_cold() if cold else None) or (memory.why_not() if limited else None)
     contenders: dict[str, Measure] = {
         name: lambda serving=serving: _measure(shop, serving(), reading, limited)  # type: ignore[misc]
-        for name, serving in _servings(shop, native, reading).items()
+        for name, serving in _servings(shop, native, reading, limited=limited).items()
     }
-    comparisons = tuple(each for each in reading.comparisons if each.against in contenders)
+    comparisons = tuple(each for each in reading.comparisons if {each.subject, each.against} <= contenders.keys())
     name, title = reading.name, reading.title
     if limited:
         name, title = f"memory-{name}", f"{title}; memory for half"
     return Row(name, title, reading.unit, contenders, comparisons, skipped)
 
 
-def _servings(shop: Workshop, native: str, reading: Reading) -> dict[str, Callable[[], Serving]]:
+def _servings(shop: Workshop, native: str, reading: Reading, *, limited: bool) -> dict[str, Callable[[], Serving]]:
     """Return who can serve the data; images and stores are made when the first is called."""
 
     def artfs(workers: int | None) -> Callable[[], Serving]:
@@ -142,6 +182,8 @@ def _servings(shop: Workshop, native: str, reading: Reading) -> dict[str, Callab
     found[native] = lambda: mounts.native(shop.data)
     if installed("squashfuse_ll") and installed("mksquashfs"):
         found["squashfuse"] = lambda: mounts.squashfuse(shop.programs, shop.image, shop.point)
+    if reading.floor and not limited:
+        found["null mount"] = lambda: mounts.null(shop.programs, shop.data.root, shop.point, shop.settings.workers)
     return found
 
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyfuse3
 import pytest
+import trio
 from pyfuse3 import EntryAttributes, FUSEError
 
 from artfs import errors
@@ -18,6 +20,7 @@ from artfs.fuse.backoff import Backoff
 from artfs.fuse.crew import Crew
 from artfs.fuse.errno import ERRNO_BY_CLASS, errno_of
 from artfs.fuse.logfile import LogFile
+from artfs.fuse.loop import DONE, run_session
 from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS, Translation
 from artfs.fuse.portions import Portions, Sent
 from artfs.fuse.report import MAX_REPORT, decode_error, encode_error
@@ -216,6 +219,22 @@ def test_a_killed_worker_is_replaced_in_its_slot(clocks: list[Clock]) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ logs, reports
+
+
+def test_a_connection_that_ends_while_a_request_is_being_received_ends_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    received = 0
+
+    async def main(_least: int, _most: int) -> None:
+        nonlocal received
+        async with trio.open_nursery():
+            received += 1
+            raise ConnectionAbortedError  # what the kernel says now and then, in place of ENODEV
+
+    monkeypatch.setattr(pyfuse3, "main", main)
+    run_session(lambda _descriptor: DONE)
+    assert received == 1
 
 
 def test_a_log_file_does_not_grow_without_bound(tmp_path: Path) -> None:

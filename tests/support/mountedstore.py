@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from artfs.mountinfo import MountInfo, find_mount, mounts
 from tests.support.commands import Ended
-from tests.support.mounts import ROOT, children
+from tests.support.mounts import ROOT, children, troubles_of
 
 __all__ = ["MountedStore", "content_digest"]
 
@@ -127,7 +127,7 @@ class MountedStore:
 
     def troubles(self) -> list[str]:
         """What they have logged that is worse than information."""
-        return [line for line in self.log() if " INFO " not in line]
+        return troubles_of(self.log())
 
     def json(self, *arguments: Argument) -> Any:
         """The document that a command prints with `--json`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +26,22 @@ __all__ = [
     "is_alive",
     "is_mounted",
     "run_python",
+    "troubles_of",
     "wait_until",
 ]
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+_OVERTAKEN = f"fuse: reading device: {os.strerror(errno.ECONNABORTED)}"
 _T = TypeVar("_T")
+
+
+def troubles_of(log: Iterable[str]) -> list[str]:
+    """The lines of a mount's log that are worse than information.
+
+    Not what libfuse says, on its own, when an unmount was quicker than the request that a worker was receiving.
+    """
+    return [line for line in log if " INFO " not in line and line != _OVERTAKEN]
 
 
 def wait_until(condition: Callable[[], _T], seconds: float = 10.0) -> _T:

@@ -19,7 +19,7 @@ from artfs.fuse import unmount
 from artfs.mountinfo import MountInfo, find_mount
 from artfs.names import parse_artifact_name
 from artfs.store import open_store
-from tests.support.mounts import ROOT, children, is_alive, wait_until
+from tests.support.mounts import ROOT, children, is_alive, troubles_of, wait_until
 
 __all__ = ["StagedStore"]
 
@@ -129,7 +129,7 @@ class StagedStore:
 
     def troubles(self) -> list[str]:
         """What was logged that is worse than information."""
-        return [line for line in self.log().splitlines() if " INFO " not in line]
+        return troubles_of(self.log().splitlines())
 
     # ------------------------------------------------------------------------------------------------- drafts
 
