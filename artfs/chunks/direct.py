@@ -113,6 +113,10 @@ class DirectFile:
         self.wait(but=_IN_FLIGHT - 1)
         if self._past_cache is None:
             self._past_cache = _open_direct(self._path)
+        if self._past_cache >= 0:
+            # A direct write that makes a file longer has ext4 write its superblock, twice; and when a power cut tears
+            # that, the disk has to be repaired before it can be mounted.
+            os.ftruncate(self._file, self.size)
         full = self._filling
         writing = Thread(target=self._write, args=(full, self.size - PIECE), name="artfs-write")
         writing.start()

@@ -53,15 +53,19 @@ def test_whole_pieces_go_past_the_page_cache_and_the_rest_in_small_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[bool, int]] = []
+    longer: list[bool] = []
     pwrite = os.pwrite
 
     def watched(fd: int, data: Data, offset: int) -> int:
-        seen.append((bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT), len(data)))
+        direct = bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
+        seen.append((direct, len(data)))
+        longer.append(os.fstat(fd).st_size < offset + len(data))
         return pwrite(fd, data, offset)
 
     monkeypatch.setattr(os, "pwrite", watched)
     fill(tmp_path / "file", (3 * PIECE + (1 << 20),))
     assert seen == [(True, PIECE)] * 3 + [(False, 512 << 10)] * 2
+    assert longer == [False] * 3 + [True] * 2  # no direct write makes the file longer
 
 
 @pytest.mark.parametrize("what", ["open", "write", "half a write"])

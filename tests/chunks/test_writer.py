@@ -231,10 +231,10 @@ def test_a_full_disk_is_an_error_that_loses_nothing_and_a_retry_succeeds(tmp_pat
     assert said["retried"] is True
 
 
-def test_a_file_size_limit_is_an_error_although_part_was_written(tmp_path: Path) -> None:
+def test_a_file_size_limit_is_an_error_when_part_is_written(tmp_path: Path) -> None:
     said = answer(child("limit", str(tmp_path)))
     assert said["errno"] == "EFBIG"
-    assert said["size"] == 10_000_001
+    assert said["size"] == PIECE
     assert said["refused"] == 2
     assert said["files"] == []
 

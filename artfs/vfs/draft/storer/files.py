@@ -114,10 +114,7 @@ class FileWriter:
 
     def small(self, files: Sequence[Data]) -> list[Content]:
         """Store files that are one chunk each, none of them empty."""
-        prepared = self._chunks.prepare(files)
-        self._chunks.append(prepared)
-        self.written += sum(map(len, files))
-        return [build_content([Piece(length, chunk)], self._nodes) for chunk, length, _record in prepared]
+        return [build_content([piece], self._nodes) for piece in self._store(files)]
 
     @property
     def small_size(self) -> int:
@@ -196,7 +193,7 @@ class FileWriter:
             yield [buffer[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
             at += ends[-1]
 
-    def _store(self, pieces: list[memoryview]) -> list[Piece]:
+    def _store(self, pieces: Sequence[Data]) -> list[Piece]:
         return self._append(self._chunks.prepare(pieces))
 
     def _append(self, prepared: Prepared) -> list[Piece]:
