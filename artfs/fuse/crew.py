@@ -12,7 +12,7 @@ from typing import Final
 
 from artfs.fuse.backoff import Backoff
 from artfs.fuse.process import fork_child, kill
-from artfs.fuse.states import BUSY, FINISHED, FINISHING, READY, RETIRE, States
+from artfs.fuse.states import APART, BUSY, FINISHED, FINISHING, READY, RETIRE, WAITING, States
 
 __all__ = ["Crew", "Death"]
 
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker: whether it was busy after how many requests when last looked at, and since when that is so.
+    """A worker: whether it could not receive after how many requests when last looked at, and since when that is so.
 
     An outgoing one ends after its next request, and another is there in its place.
     """
@@ -144,7 +144,7 @@ class Crew:
     def tick(self, now: float) -> None:
         """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so."""
         self._watch(now)
-        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._staying)
+        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._workers.values())
         if stuck and len(self._staying) == self._target < self._states.slots:
             self._target += 1
             _log.info("all workers are busy with slow requests: there are %d of them now", self._target)
@@ -160,10 +160,10 @@ class Crew:
         """Note who has moved since the last look."""
         for worker in self._workers.values():
             state = self._states.slot(worker.slot)
-            seen = state[BUSY], state[FINISHED]
+            seen = state[BUSY] | state[WAITING], state[FINISHED]
             if seen != worker.seen:
                 worker.seen, worker.since = seen, now
-        if sum(worker.seen[0] for worker in self._workers.values()) >= self._wanted:
+        if sum(self._states.slot(worker.slot)[BUSY] for worker in self._workers.values()) >= self._wanted:
             self._last_crowded = now
 
     def _retire_one(self, now: float) -> None:
@@ -175,11 +175,13 @@ class Crew:
             return
         states = [self._states.slot(worker.slot) for worker in self._staying]
         if states and not any(state[RETIRE] for state in states):
-            states[-1][RETIRE] = 1
+            max(states, key=lambda state: state[APART])[RETIRE] = 1
 
     def _start(self, now: float) -> None:
         slot = min(set(range(self._states.slots)) - {worker.slot for worker in self._workers.values()})
         self._states.clear(slot)
+        seated = [worker for worker in self._staying if not self._states.slot(worker.slot)[APART]]
+        self._states.slot(slot)[APART] = len(seated) >= self._wanted  # who has a seat may be stuck in it
         pid = fork_child(lambda: self._main(slot))
         self._workers[pid] = _Worker(slot, now)
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 import pyfuse3
 import trio
 
+from artfs.fuse.seats import Seat
 from artfs.fuse.states import BUSY, FINISHED, RETIRE
 
 __all__ = ["DONE", "Done", "answer_init", "run_session", "serve_requests"]
@@ -81,12 +82,13 @@ def answer_init(initialised: Callable[[], bool]) -> None:
     run_session(wait_readable)
 
 
-def serve_requests(session: int, state: memoryview[int], spin_ns: int) -> None:
+def serve_requests(session: int, state: memoryview[int], seat: Seat, spin_ns: int) -> None:
     """Answer requests until the file system is unmounted, or the supervisor asks this worker to retire.
 
     Args:
         session: Descriptor of the FUSE session.
         state: This worker's slot of the shared memory.
+        seat: Tells when to wait for a request.
         spin_ns: How long to poll for a request before sleeping in the read.
     """
     poll = select.poll()
@@ -99,6 +101,7 @@ def serve_requests(session: int, state: memoryview[int], spin_ns: int) -> None:
         finished += 1
         state[FINISHED] = finished
         state[BUSY] = 0
+        seat.take()
         if state[RETIRE]:
             raise trio.ClosedResourceError
         if spin_ns:
@@ -108,3 +111,4 @@ def serve_requests(session: int, state: memoryview[int], spin_ns: int) -> None:
         return DONE
 
     run_session(wait_readable)
+    seat.leave()  # the next one finds out sooner that there are no more requests

@@ -72,10 +72,16 @@ def _fill(entry: EntryAttributes, attr: Attr) -> EntryAttributes:
 
 
 class Translation:
-    """Answers requests from a file tree. Use it from one thread: answers hold until the next call only."""
+    """Answers requests from a file tree. Use it from one thread: answers hold until the next call only.
 
-    def __init__(self, tree: FileTree) -> None:
+    Args:
+        tree: The tree.
+        before_reading: Called before anything that may wait for a disk in most cases.
+    """
+
+    def __init__(self, tree: FileTree, before_reading: Callable[[], None] = lambda: None) -> None:
         self._tree = tree
+        self._before_reading = before_reading
         self._lasting = _attributes(LASTING_SECONDS)
         self._volatile = _attributes(VOLATILE_SECONDS)
         self._never_there = _absence(LASTING_SECONDS)
@@ -113,6 +119,7 @@ class Translation:
 
     def read(self, ino: int, offset: int, size: int) -> Data:
         """Read from an open file."""
+        self._before_reading()
         return self._tree.read(ino, offset, size)
 
     def release(self, ino: int) -> None:

@@ -45,4 +45,13 @@ class MountOptions:
     @property
     def worker_count(self) -> int:
         """Workers to start with."""
-        return self.workers or min(max(4, len(os.sched_getaffinity(0))), 8, self.max_workers)
+        return self.workers or min(max(4, _cores()), 8, self.max_workers)
+
+    @property
+    def seat_count(self) -> int:
+        """Workers that wait for requests at a time while all are quick: half of the cores are for those who ask."""
+        return max(1, min(self.worker_count, _cores() // 2))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from artfs.fuse.crew import Crew
 from artfs.fuse.operations import Handlers
 from artfs.fuse.options import MountOptions
+from artfs.fuse.seats import Seats
 from artfs.fuse.staff import Post
 from artfs.fuse.states import States
 from artfs.fuse.tree import FileTree
@@ -38,6 +39,13 @@ class Readers:
         """The workers, not started yet."""
         options, states = self._options, States(self._options.max_workers)
         setup = WorkerSetup(
-            post.session, self._handlers, self._make_tree, states, post.log, post.clone, options.spin_us * 1000
+            post.session,
+            self._handlers,
+            self._make_tree,
+            states,
+            post.log,
+            post.clone,
+            options.spin_us * 1000,
+            Seats(options.seat_count),
         )
         return Crew(lambda slot: run_worker(setup, slot), states, options.worker_count), states

@@ -1,7 +1,7 @@
 """What workers tell their supervisor: a few words of shared memory per worker, and a page for the last words of one.
 
-Each worker writes its own slot and the supervisor reads it (and sets `retire`), both without locks: every field is one
-aligned 64-bit word.
+Each worker writes its own slot and the supervisor reads it (and sets RETIRE and APART), both without locks: every field
+is one aligned 64-bit word.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-__all__ = ["BUSY", "FINISHED", "FINISHING", "READY", "RETIRE", "States"]
+__all__ = ["APART", "BUSY", "FINISHED", "FINISHING", "READY", "RETIRE", "WAITING", "States"]
 
 READY: Final = 0
 """1 once the worker has opened the store and waits for requests."""
@@ -21,6 +21,10 @@ RETIRE: Final = 3
 """1 when the worker is to end after its next request."""
 FINISHING: Final = 4
 """1 while an unmounted process is at something that is not to be cut short."""
+WAITING: Final = 5
+"""1 while the worker waits for a seat, and so receives no request."""
+APART: Final = 6
+"""1 if the worker needs no seat."""
 
 _WORDS: Final = 8  # a cache line each, so that workers do not take it from one another
 _PAGE: Final = mmap.PAGESIZE

@@ -18,6 +18,7 @@ from artfs.fuse.logfile import LogPipe
 from artfs.fuse.loop import serve_requests
 from artfs.fuse.operations import Handlers, Translation
 from artfs.fuse.report import encode_error
+from artfs.fuse.seats import Seats
 from artfs.fuse.states import READY, States
 from artfs.fuse.tree import FileTree
 
@@ -41,6 +42,7 @@ class WorkerSetup:
         log: Becomes stderr.
         clone: Give each worker its own clone of the device, so that one that dies takes down only its own request.
         spin_ns: How long to poll before sleeping.
+        seats: Shared by all workers.
     """
 
     session: int
@@ -50,6 +52,7 @@ class WorkerSetup:
     log: LogPipe
     clone: bool
     spin_ns: int
+    seats: Seats
 
 
 def run_worker(setup: WorkerSetup, slot: int) -> int:
@@ -71,7 +74,8 @@ def run_worker(setup: WorkerSetup, slot: int) -> int:
         return CANNOT_START
     syscalls.drop_resource_privilege()
     state = setup.states.slot(slot)
-    setup.handlers.serve(Translation(tree), state)
+    seat = setup.seats.seat(slot, state)
+    setup.handlers.serve(Translation(tree, before_reading=seat.leave), state)
     state[READY] = 1
-    serve_requests(setup.session, state, setup.spin_ns)
+    serve_requests(setup.session, state, seat, setup.spin_ns)
     return 0

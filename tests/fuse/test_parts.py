@@ -24,7 +24,7 @@ from artfs.fuse.loop import DONE, run_session
 from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS, Translation
 from artfs.fuse.portions import Portions, Sent
 from artfs.fuse.report import MAX_REPORT, decode_error, encode_error
-from artfs.fuse.states import BUSY, FINISHED, READY, RETIRE, States
+from artfs.fuse.states import APART, BUSY, FINISHED, READY, RETIRE, WAITING, States
 from tests.support.memorytree import MemoryTree
 from tests.support.mounts import wait_until
 
@@ -134,6 +134,7 @@ class Clock:
         self.crew = Crew(self._work, self.states, wanted)
         self.now = 0.0
         self.busy = range(0)
+        self.waiting = range(0)
         self.pass_by(0.1)
 
     def _work(self, slot: int) -> int:
@@ -144,11 +145,12 @@ class Clock:
         return 0
 
     def pass_by(self, seconds: float) -> None:
-        """Let time pass, a tenth of a second at a time, in which the workers of the slots in `busy` are busy."""
+        """Let time pass, a tenth of a second at a time, in which workers are busy, or wait for a seat."""
         for _ in range(round(seconds * 10)):
             self.now += 0.1
             for slot in range(self.states.slots):
                 self.states.slot(slot)[BUSY] = slot in self.busy
+                self.states.slot(slot)[WAITING] = slot in self.waiting
             self.crew.reap(self.now)
             self.crew.tick(self.now)
 
@@ -182,6 +184,25 @@ def test_workers_are_added_only_when_all_are_stuck_in_the_same_request(clocks: l
     clock.busy = range(5)
     clock.pass_by(5.0)
     assert len(clock.crew.pids) == 5  # as many as there may be
+
+
+def test_a_worker_that_needs_no_seat_is_added_when_whoever_has_the_seat_is_stuck(clocks: list[Clock]) -> None:
+    clock = Clock(wanted=3, limit=5)
+    clocks.append(clock)
+    clock.waiting = range(1, 3)
+    clock.pass_by(1.0)
+    assert len(clock.crew.pids) == 3  # the first waits for a request
+    clock.busy = range(1)
+    clock.pass_by(0.3)
+    assert [clock.states.slot(slot)[APART] for slot in range(4)] == [0, 0, 0, 1]
+    assert len(clock.crew.pids) == 4
+    os.kill(clock.crew.pids[1], signal.SIGKILL)
+    wait_until(lambda: clock.crew.reap(clock.now))
+    clock.pass_by(0.1)
+    assert [clock.states.slot(slot)[APART] for slot in range(4)] == [0, 0, 0, 1]  # the new one has a dead one's place
+    clock.busy = range(0)
+    clock.pass_by(31.0)
+    assert [clock.states.slot(slot)[RETIRE] for slot in range(4)] == [0, 0, 0, 1]
 
 
 def test_additional_workers_are_retired_one_by_one_after_a_quiet_time(clocks: list[Clock]) -> None:

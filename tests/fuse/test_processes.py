@@ -109,6 +109,48 @@ def test_a_quick_request_is_answered_while_all_workers_are_stuck(serve: Serve, s
     assert "there are 6 of them now" in served.log()
 
 
+def test_a_quick_request_is_answered_while_whoever_has_the_seat_is_stuck(serve: Serve, served_directory: Path) -> None:
+    served = serve("one-core", workers=4, max_workers=8)
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            stuck = pool.submit((served.mountpoint / "dir" / "barred").exists)
+            wait_until(lambda: len(served.workers()) == 5)
+            started = time.monotonic()
+            assert (served.many / "11").read_bytes() == content(11)
+            assert time.monotonic() - started < 1.0
+            assert not stuck.done()
+        finally:
+            (served_directory / "gate").touch()
+        assert stuck.result() is False
+
+
+def test_one_worker_answers_all_quick_requests_and_another_takes_its_seat_when_it_is_killed(serve: Serve) -> None:
+    served = serve("one-core", workers=4, max_workers=4)
+
+    def received(worker: int) -> int:
+        """How often a worker has called read."""
+        [calls] = [line for line in Path(f"/proc/{worker}/io").read_text().splitlines() if line.startswith("syscr")]
+        return int(calls.split()[1])
+
+    def open_files(count: int) -> dict[int, int]:
+        """Open a file whose bytes the kernel has; give what each worker received."""
+        before = {worker: received(worker) for worker in served.workers()}
+        for _ in range(count):
+            os.close(os.open(served.many / "14", os.O_RDONLY))
+        return {worker: received(worker) - before[worker] for worker in before}
+
+    assert (served.many / "14").read_bytes() == content(14)
+    open_files(200)  # after which nobody remembers to have read
+    [most, *others] = sorted((calls, worker) for worker, calls in open_files(100).items())[::-1]
+    assert most[0] >= 100
+    assert [calls for calls, _worker in others] == [0, 0, 0]
+    os.kill(most[1], signal.SIGKILL)
+    wait_until(lambda: not is_alive(most[1]) and len(served.workers()) == 4)
+    [most, *others] = sorted((calls, worker) for worker, calls in open_files(100).items())[::-1]
+    assert most[0] >= 100
+    assert [calls for calls, _worker in others] == [0, 0, 0]
+
+
 def test_an_answer_that_an_unmount_overtakes_is_no_trouble(serve: Serve, served_directory: Path) -> None:
     trace = served_directory / "trace"
     trace.touch()

@@ -10,8 +10,9 @@ Prints `ready` when the mount answers, or the error in one line. Some of the fil
     gates/    64 of those gates
 
 With DIRECTORY/trace there, each question that the tree is asked goes into that file: `lookup many`. With
-DIRECTORY/refuse the tree cannot be opened, and with DIRECTORY/crash whoever opens it is killed. The flag `share` has
-all workers share the mount's descriptor, as they must where they cannot open the device.
+DIRECTORY/refuse the tree cannot be opened, and with DIRECTORY/crash whoever opens it is killed. Who looks up the name
+`barred` waits as at a gate. The flag `share` has all workers share the mount's descriptor, as they must where they
+cannot open the device, and `one-core` lets all of them run on one core.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from artfs.errors import ArtfsError, IntegrityError, NotFoundError
@@ -41,8 +42,9 @@ def content(number: int) -> bytes:
 class Traced(MemoryTree):
     """A tree that writes down what it is asked, if there is a file for it."""
 
-    def __init__(self, trace: Path, root: Mapping[bytes, Node]) -> None:
+    def __init__(self, trace: Path, root: Mapping[bytes, Node], bar: Callable[[], None]) -> None:
         super().__init__(root)
+        self._bar = bar
         self._trace = os.open(trace, os.O_WRONLY | os.O_APPEND) if trace.exists() else None
 
     def _note(self, question: str) -> None:
@@ -51,6 +53,8 @@ class Traced(MemoryTree):
 
     def lookup(self, parent: int, name: bytes) -> Attr | None:
         self._note(f"lookup {os.fsdecode(name)}")
+        if name == b"barred":
+            self._bar()
         return super().lookup(parent, name)
 
     def attr(self, ino: int) -> Attr:
@@ -67,9 +71,12 @@ def make_tree(directory: Path) -> MemoryTree:
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError
 
-    def gate(_offset: int, _size: int) -> bytes:
+    def wait() -> None:
         while not (directory / "gate").exists():
             time.sleep(0.005)
+
+    def gate(_offset: int, _size: int) -> bytes:
+        wait()
         return b"g" * FUNCTION_SIZE
 
     def fail(_offset: int, _size: int) -> bytes:
@@ -102,6 +109,7 @@ def make_tree(directory: Path) -> MemoryTree:
             b"empty": b"",
             b"odd\n\xff": {b"x" * 255: b"odd"},
         },
+        wait,
     )
 
 
@@ -109,6 +117,8 @@ def main() -> int:
     directory, mountpoint = Path(sys.argv[1]), sys.argv[2]
     options = MountOptions(**json.loads(sys.argv[3])) if len(sys.argv) > 3 else MountOptions()
     share = "share" in sys.argv[4:]
+    if "one-core" in sys.argv[4:]:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     service = Service(directory, mountpoint, Readers(lambda: make_tree(directory), options), options, share=share)
     try:
         serve(service, lambda _mount: print("ready", flush=True))
