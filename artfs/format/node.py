@@ -21,12 +21,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import pairwise
+from itertools import repeat
+from operator import ge
 from typing import NamedTuple
 
 from artfs.errors import IntegrityError
 from artfs.format.digest import DIGEST_SIZE, digest
-from artfs.names import is_entry_name
+from artfs.names import are_entry_names, is_entry_name
 
 __all__ = ["MAX_EXTRA", "Entry", "Kind", "Page", "Sealed", "encode_page"]
 
@@ -43,6 +44,7 @@ _ORDINAL_SIZE = 4
 MAX_EXTRA = 65536
 """Most bytes of a symlink target or an encoded reference."""
 _MODE_MASK = 0o1777
+_new = tuple.__new__  # without the call of Python code that a NamedTuple's own is
 
 
 class Kind(IntEnum):
@@ -261,47 +263,54 @@ class Page:
         """
         if not 0 <= row < self._count:
             raise self._malformed(f"no row {row}")
-        data = self._data
-        at = _HEADER_SIZE + row * _ROW_SIZE
-        start, length, kind, mode, before, size, digest_ = _ROW.unpack_from(data, at)
-        if row + 1 == self._count:
-            end, after = self._times, self.below
-        else:
-            end, _, _, _, after, _, _ = _ROW.unpack_from(data, at + _ROW_SIZE)
-            end += self._heap
-        start += self._heap
-        below = after - before - (kind != 0)
-        name = data[start : start + length]
-        extra = data[start + length : end]
-        if start + length > end or end > self._times or below < 0 or mode & ~_MODE_MASK or not is_entry_name(name):
+        [entry] = self._decode(row, row + 1)
+        if not is_entry_name(entry[0]):
             raise self._malformed(f"row {row}")
-        node = b""
-        if kind == 1:
-            valid = not below and len(extra) <= 1 and self.level == 0
-        elif kind == 2:
-            at = self._nodes + DIGEST_SIZE * int.from_bytes(extra, "little")
-            node, extra = data[at : at + DIGEST_SIZE], b""
-            valid = len(node) == DIGEST_SIZE and self.level == 0
-        elif kind == 0:
-            at = self._nodes + DIGEST_SIZE * row
-            node = data[at : at + DIGEST_SIZE]
-            valid = len(node) == DIGEST_SIZE and self.level > 0 and not extra
-        else:
-            valid = kind <= 4 and not below and 0 < len(extra) <= MAX_EXTRA and self.level == 0
-        if not valid:
-            raise self._malformed(f"row {row}")
-        mtime = 0
-        if not self.level:
-            at = self._times + 8 * row
-            mtime = int.from_bytes(data[at : at + 8], "little", signed=True)
-        return Entry(name, kind, mode, mtime, size, digest_, below, node, extra)
+        return entry
 
-    def entries(self, start: int = 0) -> list[Entry]:
-        """Decode and check the rows from `start` on, their order too."""
-        entries = [self.entry(row) for row in range(start, self._count)]
-        if any(a.name >= b.name for a, b in pairwise(entries)):
+    def entries(self) -> list[Entry]:
+        """Decode and check all rows, their order too."""
+        entries = self._decode(0, self._count)
+        names = [entry[0] for entry in entries]
+        if not are_entry_names(names):
+            raise self._malformed("a name that nothing can have")
+        if any(map(ge, names, names[1:])):
             raise self._malformed("names unsorted or twice")
         return entries
+
+    def _decode(self, first: int, last: int) -> list[Entry]:
+        """Decode the rows from `first` to before `last`, and check all but their names.
+
+        It is most of what a first listing costs, and so calls nothing for each row.
+        """
+        data, leaf, heap, times, nodes = self._data, self.level == 0, self._heap, self._times, self._nodes
+        stop = _HEADER_SIZE + (last if last == self._count else last + 1) * _ROW_SIZE
+        rows = list(_ROW.iter_unpack(data[_HEADER_SIZE + first * _ROW_SIZE : stop]))
+        if last == self._count:
+            rows.append((times - heap, 0, 0, 0, self.below, 0, b""))  # where a row after the last would begin
+        mtimes = struct.unpack_from(f"<{last - first}q", data, times + 8 * first) if leaf else repeat(0)
+        found: list[Entry] = []
+        for (start, length, kind, mode, before, size, digest_), (next_start, _, _, _, after, _, _), mtime in zip(
+            rows, rows[1:], mtimes, strict=False
+        ):
+            middle, end, below = heap + start + length, heap + next_start, after - before - (kind != 0)
+            name, extra, node = data[heap + start : middle], data[middle:end], b""
+            if kind == 1:
+                valid = leaf and not below and len(extra) <= 1
+            elif kind == 2:
+                at = nodes + DIGEST_SIZE * int.from_bytes(extra, "little")
+                node, extra = data[at : at + DIGEST_SIZE], b""
+                valid = leaf and len(node) == DIGEST_SIZE
+            elif kind == 0:
+                at = nodes + DIGEST_SIZE * (first + len(found))
+                node = data[at : at + DIGEST_SIZE]
+                valid = not leaf and len(node) == DIGEST_SIZE and not extra
+            else:
+                valid = leaf and kind <= 4 and not below and 0 < len(extra) <= MAX_EXTRA
+            if not valid or middle > end or end > times or below < 0 or mode & ~_MODE_MASK:
+                raise self._malformed(f"row {first + len(found)}")
+            found.append(_new(Entry, (name, kind, mode, mtime, size, digest_, below, node, extra)))
+        return found
 
     def check(self) -> list[Entry]:
         """Prove that these are exactly the bytes that `encode_page` writes, and give all rows.

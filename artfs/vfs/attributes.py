@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from artfs.format.node import Entry, Kind
 from artfs.format.reference import decode_reference
@@ -17,6 +17,7 @@ UNREADABLE_SIZE = 1
 """What a reference says that cannot be read, so that its size is not known: of an empty file the kernel asks for no
 byte, and whoever read it would take it for empty instead of getting an error."""
 
+_FILE: Final[int] = Kind.FILE  # looked up once: it is asked of every entry of a listing
 _TYPE_BITS: dict[int, int] = {
     Kind.FILE: stat.S_IFREG,
     Kind.REFERENCE: stat.S_IFREG,
@@ -45,7 +46,8 @@ class Attr(NamedTuple):
 
 def attr_of_entry(entry: Entry, ino: int) -> Attr:
     """The attributes of an entry inside a version."""
-    return Attr(ino, _TYPE_BITS[entry.kind] | entry.mode, _size(entry), entry.mtime_ns)
+    kind = entry.kind
+    return Attr(ino, _TYPE_BITS[kind] | entry.mode, entry.size if kind == _FILE else _size(entry), entry.mtime_ns)
 
 
 def _size(entry: Entry) -> int:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from artfs.errors import IntegrityError
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind, Page, encode_page
+from artfs.names import are_entry_names, is_entry_name
 from artfs.testing.strategies import entries, sorted_entries
 
 
@@ -79,6 +80,20 @@ def test_a_name_that_no_file_can_have_is_refused(name: bytes) -> None:
     page = Page(encode_page(0, [Entry(name, Kind.FILE, 0o644, 0, 0, digest(b""))]).data)
     with pytest.raises(IntegrityError):
         page.entry(0)
+    with pytest.raises(IntegrityError):
+        page.entries()
+    names = sorted([name, b"#", b"b", b"c"])
+    page = Page(encode_page(0, [Entry(name, Kind.FILE, 0o644, 0, 0, digest(b"")) for name in names]).data)
+    with pytest.raises(IntegrityError):
+        page.entries()
+    assert [page.entry(row).name for row in range(4) if names[row] != name] == [b"#", b"b", b"c"]
+
+
+@given(
+    st.lists(st.sampled_from([b"", b".", b"..", b"a", b"...", b"/", b"a/b", b"\0", b"n" * 255, b"n" * 256]), max_size=4)
+)
+def test_names_are_what_they_are_one_by_one(names: list[bytes]) -> None:
+    assert are_entry_names(names) == all(is_entry_name(name) for name in names)
 
 
 @pytest.mark.parametrize("names", [(b"b", b"a"), (b"a", b"a")])
