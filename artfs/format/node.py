@@ -85,7 +85,7 @@ class Entry(NamedTuple):
     @property
     def positions(self) -> int:
         """Pre-order positions that the entry takes, its own included (a page has none of its own)."""
-        return self.below + (self.kind != Kind.PAGE)
+        return self.below + (self.kind != 0)
 
 
 class Sealed(NamedTuple):

@@ -74,7 +74,7 @@ def null(programs: Programs, root: Path, point: Path, workers: int | None) -> Se
     def serve(_group: Group | None) -> Iterator[View]:
         number = [] if workers is None else ["--workers", str(workers)]
         with served(programs, [sys.executable, _NULL, root, point, *number], point):
-            yield View(point / "data", point / "data", point / "table" / "table.csv")
+            yield View(point / "data", point / "latest", point / "table" / "table.csv")
 
     return serve
 

@@ -3,9 +3,10 @@
 python nullread.py SOURCE DIRECTORY [--workers NUMBER]
 
 A program that `reading` runs. It shows the tree below SOURCE on DIRECTORY, in the foreground, until it is unmounted;
-its files are of the right sizes and full of zeros. It is served as a store is (processes that each have a clone of the
-device, pyfuse3 in the same loop, answers that hold for ever, pages that the kernel keeps), but every answer is in
-memory before anyone asks, and nothing is checked or noted.
+its files are of the right sizes and full of zeros, and `latest` is a link to its directory `data`. It is served as a
+store is (processes that each have a clone of the device and share seats, pyfuse3 in the same loop, answers that hold
+for ever but for the link's, pages that the kernel keeps), but every answer is in memory before anyone asks, and nothing
+is checked or noted.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyfuse3
@@ -30,11 +31,14 @@ from pyfuse3 import (
 )
 
 from artfs.fuse.device import attach, clone_into
-from artfs.fuse.loop import DONE, answer_init, run_session
+from artfs.fuse.loop import DONE, Done, answer_init, run_session
+from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS
 from artfs.fuse.options import MountOptions
+from artfs.fuse.seats import Seats
 from artfs.fuse.staff import InitHandlers
+from artfs.fuse.states import States
 
-_LASTING_SECONDS = 1e9
+_TARGET = FileNameT(b"data")
 _ZEROS = memoryview(bytes(1 << 20))  # as much as the kernel asks for at once
 
 
@@ -46,9 +50,11 @@ class NullReader(InitHandlers):
         self._inodes: dict[InodeT, EntryAttributes] = {}
         self._names: dict[tuple[InodeT, FileNameT], EntryAttributes] = {}
         self._listings: dict[InodeT, Sequence[tuple[FileNameT, EntryAttributes]]] = {}
+        self._before_reading: Callable[[], None] = lambda: None
         self._add(os.fsencode(source))
+        self._add_link()
         self._absent = EntryAttributes()
-        self._absent.entry_timeout = _LASTING_SECONDS
+        self._absent.entry_timeout = LASTING_SECONDS
         self._file = FileInfo(keep_cache=True)
 
     def _add(self, path: bytes) -> EntryAttributes:
@@ -57,7 +63,7 @@ class NullReader(InitHandlers):
         entry = EntryAttributes()
         inode = entry.st_ino = InodeT(int(pyfuse3.ROOT_INODE) + len(self._inodes))
         entry.st_mode, entry.st_size, entry.st_nlink = ModeT(status.st_mode), status.st_size, 1
-        entry.entry_timeout = entry.attr_timeout = _LASTING_SECONDS
+        entry.entry_timeout = entry.attr_timeout = LASTING_SECONDS
         self._inodes[inode] = entry
         if stat.S_ISDIR(status.st_mode):
             listing = [(FileNameT(name), self._add(os.path.join(path, name))) for name in sorted(os.listdir(path))]
@@ -65,17 +71,40 @@ class NullReader(InitHandlers):
             self._names.update({(inode, name): child for name, child in listing})
         return entry
 
+    def _add_link(self) -> None:
+        """Add `latest`, which is believed as long as an alias of a store is."""
+        link = EntryAttributes()
+        link.st_ino = InodeT(int(pyfuse3.ROOT_INODE) + len(self._inodes))
+        link.st_mode, link.st_size, link.st_nlink = ModeT(stat.S_IFLNK | 0o777), len(_TARGET), 1
+        link.entry_timeout = link.attr_timeout = VOLATILE_SECONDS
+        self._inodes[link.st_ino] = self._names[pyfuse3.ROOT_INODE, FileNameT(b"latest")] = link
+
+    def serve(self, slot: int, seats: Seats) -> None:
+        """Answer requests until it is unmounted, as the worker of a slot."""
+        seat = seats.seat(slot, States(1).slot(0))
+        self._before_reading = seat.leave
+
+        def wait_readable(_descriptor: int) -> Done:
+            seat.take()
+            return DONE
+
+        run_session(wait_readable)
+
     async def lookup(self, parent_inode: InodeT, name: FileNameT, _ctx: RequestContext) -> EntryAttributes:
         return self._names.get((parent_inode, name), self._absent)
 
     async def getattr(self, inode: InodeT, _ctx: RequestContext) -> EntryAttributes:
         return self._inodes[inode]
 
+    async def readlink(self, _inode: InodeT, _ctx: RequestContext) -> FileNameT:
+        return _TARGET
+
     async def open(self, inode: InodeT, _flags: FlagT, _ctx: RequestContext) -> FileInfo:
         self._file.fh = FileHandleT(int(inode))
         return self._file
 
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        self._before_reading()
         left = self._inodes[InodeT(int(fh))].st_size - off
         return _ZEROS[: min(size, left)]  # type: ignore[return-value] # any buffer will do
 
@@ -108,10 +137,11 @@ def main() -> None:
     device = attach(options.directory, "null", allow_other=False, writable=False)
     pyfuse3.init(handlers, f"/dev/fd/{device}", set())
     answer_init(lambda: handlers.initialised)
-    for _ in range(options.workers):
+    seats = Seats(MountOptions(workers=options.workers).seat_count)
+    for slot in range(options.workers):
         if os.fork() == 0:
             clone_into(device)
-            run_session(lambda _descriptor: DONE)
+            handlers.serve(slot, seats)
             os._exit(0)
     for _ in range(options.workers):
         os.wait()

@@ -463,7 +463,7 @@ def test_a_gc_that_is_killed_at_any_step_leaves_a_sound_store_and_the_next_one_f
     for at in count(1):
         ended = run(at)
         if ended.returncode == 0:  # it took fewer steps; how many differs a little: packs have random names
-            assert int(ended.stdout) == at - 1
+            assert int(ended.stdout) < at
             break
         assert ended.returncode == -signal.SIGKILL, (at, ended)
         assert_clean(place)
