@@ -24,15 +24,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Worker:
-    """A worker: whether it could not receive after how many requests when last looked at, and since when that is so.
+    """A worker as it was when last looked at, and since when that is so.
 
-    An outgoing one ends after its next request, and another is there in its place.
+    `seen` is whether it was busy, whether it waited for a seat, and how many requests it had finished. An outgoing one
+    ends after its next request, and another is there in its place.
     """
 
     slot: int
     since: float
-    seen: tuple[int, int] = (0, 0)
+    seen: tuple[int, int, int] = (0, 0, 0)
     outgoing: bool = False
+
+    def is_stuck(self, now: float) -> bool:
+        """Whether it has received nothing for a while, and cannot."""
+        return bool(self.seen[0] or self.seen[1]) and now - self.since >= _STUCK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Death:
 
 
 class Crew:
-    """Keeps as many workers as are wanted, and one more whenever all of them are stuck.
+    """Keeps as many workers as are wanted, and one more, which needs no seat, whenever all of them are stuck.
 
     Args:
         main: What a worker runs, given its slot; the exit status is what it returns.
@@ -90,8 +95,13 @@ class Crew:
 
     @property
     def renewing(self) -> bool:
-        """Whether there are workers that end after their next request, so that it is good to ask for something."""
-        return any(worker.outgoing for worker in self._workers.values())
+        """Whether there are workers that end after their next request, and others to take their place if there is room.
+
+        Then it is good to ask for something.
+        """
+        successors = any(self._states.slot(worker.slot)[READY] for worker in self._staying)
+        room = len(self._workers) < self._states.slots
+        return any(worker.outgoing for worker in self._workers.values()) and (successors or not room)
 
     def renew(self, *, may_kill: bool) -> bool:
         """Have others take the place of all workers, because what these opened is no longer what there is.
@@ -144,10 +154,10 @@ class Crew:
     def tick(self, now: float) -> None:
         """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so."""
         self._watch(now)
-        stuck = all(worker.seen[0] and now - worker.since >= _STUCK_SECONDS for worker in self._workers.values())
+        stuck = all(worker.is_stuck(now) for worker in self._workers.values())
         if stuck and len(self._staying) == self._target < self._states.slots:
             self._target += 1
-            _log.info("all workers are busy with slow requests: there are %d of them now", self._target)
+            _log.info("all workers are at slow requests, or wait for one that is: there are %d now", self._target)
         self._retire_one(now)
         while len(self._staying) < self._target and now >= self._not_before and len(self._workers) < self._states.slots:
             self._start(now)
@@ -160,10 +170,11 @@ class Crew:
         """Note who has moved since the last look."""
         for worker in self._workers.values():
             state = self._states.slot(worker.slot)
-            seen = state[BUSY] | state[WAITING], state[FINISHED]
+            seen = state[BUSY], state[WAITING], state[FINISHED]
             if seen != worker.seen:
                 worker.seen, worker.since = seen, now
-        if sum(self._states.slot(worker.slot)[BUSY] for worker in self._workers.values()) >= self._wanted:
+        busy = [worker for worker in self._workers.values() if worker.seen[0]]
+        if len(busy) >= self._wanted or any(worker.is_stuck(now) for worker in busy):
             self._last_crowded = now
 
     def _retire_one(self, now: float) -> None:
@@ -173,9 +184,9 @@ class Crew:
         """
         if self._target <= self._wanted or now - self._last_crowded < _QUIET_SECONDS:
             return
-        states = [self._states.slot(worker.slot) for worker in self._staying]
+        states = [state for worker in self._staying if (state := self._states.slot(worker.slot))[APART]]
         if states and not any(state[RETIRE] for state in states):
-            max(states, key=lambda state: state[APART])[RETIRE] = 1
+            states[-1][RETIRE] = 1
 
     def _start(self, now: float) -> None:
         slot = min(set(range(self._states.slots)) - {worker.slot for worker in self._workers.values()})

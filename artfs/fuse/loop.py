@@ -101,8 +101,9 @@ def serve_requests(session: int, state: memoryview[int], seat: Seat, spin_ns: in
         finished += 1
         state[FINISHED] = finished
         state[BUSY] = 0
-        seat.take()
-        if state[RETIRE]:
+        if not state[RETIRE]:
+            seat.take()
+        if state[RETIRE]:  # before it sleeps, or while it slept
             raise trio.ClosedResourceError
         if spin_ns:
             end = clock() + spin_ns

@@ -82,7 +82,7 @@ class Translation:
 
     Args:
         tree: The tree.
-        before_reading: Called before anything that may wait for a disk in most cases.
+        before_reading: Called before data is read, which mostly waits for a disk.
     """
 
     def __init__(self, tree: FileTree, before_reading: Callable[[], None] = lambda: None) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from artfs.fuse.crew import Crew
 from artfs.fuse.operations import Handlers
 from artfs.fuse.options import MountOptions
 from artfs.fuse.seats import Seats
 from artfs.fuse.staff import Post
 from artfs.fuse.states import States
-from artfs.fuse.tree import FileTree
-from artfs.fuse.worker import WorkerSetup, run_worker
+from artfs.fuse.worker import MakeTree, WorkerSetup, run_worker
 
 __all__ = ["Readers"]
 
@@ -20,13 +17,14 @@ class Readers:
     """Workers.
 
     Args:
-        make_tree: Opens what is shown; called in each worker, after the fork.
+        make_tree: Opens what is shown; called in each worker, after the fork, with what is to be called in turn before
+            something that may take its time.
         options: How many there are, and how they wait.
     """
 
     alone = False
 
-    def __init__(self, make_tree: Callable[[], FileTree], options: MountOptions) -> None:
+    def __init__(self, make_tree: MakeTree, options: MountOptions) -> None:
         self._make_tree = make_tree
         self._options = options
         self._handlers = Handlers()

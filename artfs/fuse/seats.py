@@ -4,8 +4,9 @@ The kernel hands requests to waiting processes in turn. Four workers that wait f
 therefore each answer every fourth, each with the processor's caches full of what others did: on two cores, opens from
 four clients were 1.45 times, and a walk 1.6 times as quick with one of four workers waiting.
 
-Reading may wait for the disk, where more workers are quicker. So who is to read gives the seat away first, and needs
-none for its next requests: while there is something to read every few requests, all workers wait for them.
+What may wait for the disk is quicker with more workers. So whoever is about to do that leaves the seat to another
+first. To read data is so common, where it happens at all, that a worker then needs no seat for its next requests: while
+there is something to read every few requests, all workers wait for them.
 
 A seat is a POSIX record lock on a byte of a memory file, which the kernel drops when its holder dies.
 """
@@ -20,7 +21,7 @@ from artfs.fuse.states import APART, WAITING
 
 __all__ = ["Seat", "Seats"]
 
-_FREE_REQUESTS: Final = 32
+_REQUESTS_WITHOUT: Final = 32
 """How many requests a worker answers without a seat after it has read. A file that is opened, read and closed is four;
 with 3 in place of 32, ten thousand cold ones took a tenth longer."""
 
@@ -54,23 +55,27 @@ class Seat:
         self._number = number
         self._state = state
         self._taken = False
-        self._free = 0
+        self._without = 0
 
     def take(self) -> None:
         """Wait until this worker may wait for a request."""
         if self._taken or self._state[APART]:
             return
-        if self._free:
-            self._free -= 1
+        if self._without:
+            self._without -= 1
             return
         self._state[WAITING] = 1
         fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._number)
         self._state[WAITING] = 0
         self._taken = True
 
+    def go_without(self) -> None:
+        """Leave the seat, and need none for the next requests."""
+        self._without = _REQUESTS_WITHOUT
+        self.leave()
+
     def leave(self) -> None:
         """Let another worker wait for requests: this one is about to do something that may take its time."""
-        self._free = _FREE_REQUESTS
         if self._taken:
             self._taken = False
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._number)

@@ -12,13 +12,13 @@ from typing import Final
 __all__ = ["APART", "BUSY", "FINISHED", "FINISHING", "READY", "RETIRE", "WAITING", "States"]
 
 READY: Final = 0
-"""1 once the worker has opened the store and waits for requests."""
+"""1 once the worker has opened the store and takes requests."""
 BUSY: Final = 1
 """1 while a request is being answered."""
 FINISHED: Final = 2
 """Requests answered so far."""
 RETIRE: Final = 3
-"""1 when the worker is to end after its next request."""
+"""1 when the worker is to end: after its next request, or now if it waits for a seat."""
 FINISHING: Final = 4
 """1 while an unmounted process is at something that is not to be cut short."""
 WAITING: Final = 5

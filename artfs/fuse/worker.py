@@ -10,7 +10,7 @@ import gc
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from artfs.fuse import syscalls
 from artfs.fuse.device import clone_into
@@ -22,7 +22,9 @@ from artfs.fuse.seats import Seats
 from artfs.fuse.states import READY, States
 from artfs.fuse.tree import FileTree
 
-__all__ = ["CANNOT_START", "WorkerSetup", "run_worker"]
+__all__ = ["CANNOT_START", "MakeTree", "WorkerSetup", "run_worker"]
+
+MakeTree: TypeAlias = Callable[[Callable[[], None]], FileTree]
 
 CANNOT_START: Final = 3
 """The exit status of a worker that could not open the store; it left its error in the shared memory."""
@@ -37,7 +39,7 @@ class WorkerSetup:
     Attributes:
         session: The descriptor that pyfuse3's session receives from.
         handlers: What that session calls.
-        make_tree: Opens what the mount shows.
+        make_tree: Opens what the mount shows, given what is to be called before something that may take its time.
         states: Shared memory, a slot for each worker.
         log: Becomes stderr.
         clone: Give each worker its own clone of the device, so that one that dies takes down only its own request.
@@ -47,7 +49,7 @@ class WorkerSetup:
 
     session: int
     handlers: Handlers
-    make_tree: Callable[[], FileTree]
+    make_tree: MakeTree
     states: States
     log: LogPipe
     clone: bool
@@ -64,8 +66,10 @@ def run_worker(setup: WorkerSetup, slot: int) -> int:
     setup.log.become_stderr()
     syscalls.name_process("artfs-worker")
     gc.freeze()
+    state = setup.states.slot(slot)
+    seat = setup.seats.seat(slot, state)
     try:
-        tree = setup.make_tree()
+        tree = setup.make_tree(seat.leave)
         if setup.clone:
             clone_into(setup.session)
     except Exception as error:  # noqa: BLE001 # told to the supervisor
@@ -73,9 +77,7 @@ def run_worker(setup: WorkerSetup, slot: int) -> int:
         setup.states.last_words = encode_error(error)
         return CANNOT_START
     syscalls.drop_resource_privilege()
-    state = setup.states.slot(slot)
-    seat = setup.seats.seat(slot, state)
-    setup.handlers.serve(Translation(tree, before_reading=seat.leave), state)
+    setup.handlers.serve(Translation(tree, before_reading=seat.go_without), state)
     state[READY] = 1
     serve_requests(setup.session, state, seat, setup.spin_ns)
     return 0

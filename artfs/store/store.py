@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -62,17 +62,25 @@ def open_store(path: str | os.PathLike[str], *, create: bool = False, suspect: b
 class Store:
     """An open store. Use it in the process that opened it; a child opens its own after fork.
 
-    Attributes:
+    Args:
         layout: Where things are.
+        cache: Decompressed chunks that others have too.
+        before_loading: Called before a tree node is looked up in the index, which may wait for the disk.
+
+    Attributes:
+        layout: As given.
         catalog: Artifacts, versions, aliases, and the index of chunks and nodes.
         pages: Tree nodes, decoded.
         content: Contents of files.
     """
 
-    def __init__(self, layout: Layout, cache: PlainCache | None = None) -> None:
+    def __init__(
+        self, layout: Layout, cache: PlainCache | None = None, before_loading: Callable[[], None] = lambda: None
+    ) -> None:
         self.layout = layout
         self.catalog = _open_catalog(layout)
         self.packs = PackReader(layout.packs, cache)
+        self._before_loading = before_loading
         self.pages = Pages(self.node)
         self.content = ContentReader(self.pages, self.locate, self.packs)
         self._pid = os.getpid()
@@ -119,6 +127,7 @@ class Store:
 
     def node(self, node: bytes) -> bytes:
         """The bytes of a tree node, checked against its digest."""
+        self._before_loading()
         with self.catalog.view() as view:
             return view.node(node)
 

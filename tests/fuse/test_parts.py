@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +16,7 @@ import trio
 from pyfuse3 import EntryAttributes, FUSEError
 
 from artfs import errors
+from artfs.fuse import loop
 from artfs.fuse.backoff import Backoff
 from artfs.fuse.crew import Crew
 from artfs.fuse.errno import ERRNO_BY_CLASS, errno_of
@@ -24,6 +25,7 @@ from artfs.fuse.loop import DONE, run_session
 from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS, Translation
 from artfs.fuse.portions import Portions, Sent
 from artfs.fuse.report import MAX_REPORT, decode_error, encode_error
+from artfs.fuse.seats import Seats
 from artfs.fuse.states import APART, BUSY, FINISHED, READY, RETIRE, WAITING, States
 from tests.support.memorytree import MemoryTree
 from tests.support.mounts import wait_until
@@ -129,10 +131,11 @@ def test_single_deaths_cost_no_delay_and_bursts_more_and_more() -> None:
 class Clock:
     """A crew of workers that do nothing, and a clock that goes when told to."""
 
-    def __init__(self, wanted: int, limit: int) -> None:
+    def __init__(self, wanted: int, limit: int, *, obedient: bool = True) -> None:
+        self._obedient = obedient
         self.states = States(limit)
         self.crew = Crew(self._work, self.states, wanted)
-        self.now = 0.0
+        self.now = 1000.0
         self.busy = range(0)
         self.waiting = range(0)
         self.pass_by(0.1)
@@ -140,7 +143,7 @@ class Clock:
     def _work(self, slot: int) -> int:
         state = self.states.slot(slot)
         state[READY] = 1
-        while not state[RETIRE]:
+        while not (state[RETIRE] and self._obedient):
             time.sleep(0.002)
         return 0
 
@@ -196,6 +199,8 @@ def test_a_worker_that_needs_no_seat_is_added_when_whoever_has_the_seat_is_stuck
     clock.pass_by(0.3)
     assert [clock.states.slot(slot)[APART] for slot in range(4)] == [0, 0, 0, 1]
     assert len(clock.crew.pids) == 4
+    clock.pass_by(60.0)
+    assert not any(clock.states.slot(slot)[RETIRE] for slot in range(4))  # it is needed as long as the other is stuck
     os.kill(clock.crew.pids[1], signal.SIGKILL)
     wait_until(lambda: clock.crew.reap(clock.now))
     clock.pass_by(0.1)
@@ -203,6 +208,44 @@ def test_a_worker_that_needs_no_seat_is_added_when_whoever_has_the_seat_is_stuck
     clock.busy = range(0)
     clock.pass_by(31.0)
     assert [clock.states.slot(slot)[RETIRE] for slot in range(4)] == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("limit", "workers"), [(5, 4), (2, 2)])
+def test_successors_are_there_before_those_that_retire_are_asked_for_something(
+    clocks: list[Clock], limit: int, workers: int
+) -> None:
+    clock = Clock(wanted=2, limit=limit, obedient=False)
+    clocks.append(clock)
+    wait_until(lambda: clock.crew.ready)
+    assert not clock.crew.renewing
+    assert clock.crew.renew(may_kill=False)
+    assert clock.crew.renewing == (workers == 2)  # where there is room for successors, there is none yet
+    clock.pass_by(0.1)
+    wait_until(lambda: clock.crew.renewing)
+    assert len(clock.crew.pids) == workers
+
+
+def test_a_worker_that_is_to_end_does_not_wait_for_a_seat(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[Callable[[int], object]] = []
+    monkeypatch.setattr(loop, "run_session", waits.append)
+    states, seats = States(2), Seats(1)
+    reader, writer = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        seats.seat(0, states.slot(0)).take()
+        os.write(writer, b".")
+        signal.pause()
+    try:
+        os.read(reader, 1)
+        loop.serve_requests(reader, states.slot(1), seats.seat(1, states.slot(1)), 0)
+        states.slot(1)[RETIRE] = 1
+        with pytest.raises(trio.ClosedResourceError):
+            waits[0](reader)
+    finally:
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        os.close(reader)
+        os.close(writer)
 
 
 def test_additional_workers_are_retired_one_by_one_after_a_quiet_time(clocks: list[Clock]) -> None:

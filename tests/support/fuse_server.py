@@ -119,7 +119,9 @@ def main() -> int:
     share = "share" in sys.argv[4:]
     if "one-core" in sys.argv[4:]:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    service = Service(directory, mountpoint, Readers(lambda: make_tree(directory), options), options, share=share)
+    service = Service(
+        directory, mountpoint, Readers(lambda _aside: make_tree(directory), options), options, share=share
+    )
     try:
         serve(service, lambda _mount: print("ready", flush=True))
     except ArtfsError as error:
