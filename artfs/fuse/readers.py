@@ -18,7 +18,7 @@ class Readers:
 
     Args:
         make_tree: Opens what is shown; called in each worker, after the fork, with what is to be called in turn before
-            something that may take its time.
+            something is loaded from the index.
         options: How many there are, and how they wait.
     """
 

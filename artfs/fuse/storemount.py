@@ -54,7 +54,7 @@ def serve_store(
         reader = Reader(layout.readers)
     except OSError as error:
         raise StorageError.of(error, f"telling gc of the mount in {layout.readers}") from error
-    staff = Readers(lambda aside: _view(layout, cache, ReaderCounts(reader.directory), aside), options)
+    staff = Readers(lambda before: _view(layout, cache, ReaderCounts(reader.directory), before), options)
     try:
         outdated = IndexWatch(layout).replaced
         serve(Service(layout.root, mountpoint, staff, options, verbose=verbose, outdated=outdated), on_ready)
@@ -62,10 +62,12 @@ def serve_store(
         reader.close()
 
 
-def _view(layout: Layout, cache: PlainCache | None, counts: ReaderCounts, aside: Callable[[], None]) -> StoreView:
+def _view(
+    layout: Layout, cache: PlainCache | None, counts: ReaderCounts, before_loading: Callable[[], None]
+) -> StoreView:
     """What a worker shows: without runs where the store lets nothing be noted."""
     note_deaths(layout.index)
-    store = Store(layout, cache, before_loading=aside)
+    store = Store(layout, cache, before_loading)
     try:
         return CapturedView(store, Capture(RunsHome(layout.runs)), counts)
     except OSError as error:

@@ -39,7 +39,7 @@ class WorkerSetup:
     Attributes:
         session: The descriptor that pyfuse3's session receives from.
         handlers: What that session calls.
-        make_tree: Opens what the mount shows, given what is to be called before something that may take its time.
+        make_tree: Opens what the mount shows, given what is to be called before something is loaded from the index.
         states: Shared memory, a slot for each worker.
         log: Becomes stderr.
         clone: Give each worker its own clone of the device, so that one that dies takes down only its own request.
@@ -69,7 +69,7 @@ def run_worker(setup: WorkerSetup, slot: int) -> int:
     state = setup.states.slot(slot)
     seat = setup.seats.seat(slot, state)
     try:
-        tree = setup.make_tree(seat.leave)
+        tree = setup.make_tree(seat.before_loading)
         if setup.clone:
             clone_into(setup.session)
     except Exception as error:  # noqa: BLE001 # told to the supervisor
@@ -77,7 +77,7 @@ def run_worker(setup: WorkerSetup, slot: int) -> int:
         setup.states.last_words = encode_error(error)
         return CANNOT_START
     syscalls.drop_resource_privilege()
-    setup.handlers.serve(Translation(tree, before_reading=seat.go_without), state)
+    setup.handlers.serve(Translation(tree, before_reading=seat.before_reading), state)
     state[READY] = 1
     serve_requests(setup.session, state, seat, setup.spin_ns)
     return 0

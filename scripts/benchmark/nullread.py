@@ -82,7 +82,7 @@ class NullReader(InitHandlers):
     def serve(self, slot: int, seats: Seats) -> None:
         """Answer requests until it is unmounted, as the worker of a slot."""
         seat = seats.seat(slot, States(1).slot(0))
-        self._before_reading = seat.leave
+        self._before_reading = seat.before_reading
 
         def wait_readable(_descriptor: int) -> Done:
             seat.take()

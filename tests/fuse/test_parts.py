@@ -225,6 +225,37 @@ def test_successors_are_there_before_those_that_retire_are_asked_for_something(
     assert len(clock.crew.pids) == workers
 
 
+def _is_free(seats: Seats) -> bool:
+    """Whether a process without the only seat gets it at once."""
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)  # ends it
+        seats.seat(0, States(1).slot(0)).take()
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_a_seat_is_left_for_data_and_for_nodes_only_after_they_came_slowly() -> None:
+    now = 100.0
+    seats = Seats(1)
+    seat = seats.seat(0, States(1).slot(0), lambda: now)
+    seat.take()
+    assert not _is_free(seats)
+    for seconds, left in ((0.001, False), (0.003, False), (0.001, True)):
+        seat.before_loading()
+        assert _is_free(seats) == left
+        now += seconds
+        seat.take()
+        assert not _is_free(seats)
+    seat.before_reading()
+    for _ in range(32):
+        seat.take()
+        assert _is_free(seats)  # it waits without one
+    seat.take()
+    assert not _is_free(seats)
+
+
 def test_a_worker_that_is_to_end_does_not_wait_for_a_seat(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[Callable[[int], object]] = []
     monkeypatch.setattr(loop, "run_session", waits.append)
