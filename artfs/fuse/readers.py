@@ -17,8 +17,7 @@ class Readers:
     """Workers.
 
     Args:
-        make_tree: Opens what is shown; called in each worker, after the fork, with what is to be called in turn before
-            something is loaded from the index.
+        make_tree: Opens what is shown; called in each worker, after the fork.
         options: How many there are, and how they wait.
     """
 

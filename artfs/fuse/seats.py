@@ -27,11 +27,10 @@ __all__ = ["Seat", "Seats"]
 _REQUESTS_WITHOUT: Final = 32
 """How many requests a worker answers without a seat after it has read. A file that is opened, read and closed is four;
 with 3 in place of 32, ten thousand cold ones took a tenth longer."""
-
-
 _SLOW_SECONDS: Final = 0.002
 """A disk with moving parts takes longer than that for one page of the index, and one without does not."""
 _SLOW_LOADS: Final = 64
+"""For how many loads the seat is left after one that was slow."""
 
 Clock: TypeAlias = Callable[[], float]
 

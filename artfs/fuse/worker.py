@@ -25,6 +25,7 @@ from artfs.fuse.tree import FileTree
 __all__ = ["CANNOT_START", "MakeTree", "WorkerSetup", "run_worker"]
 
 MakeTree: TypeAlias = Callable[[Callable[[], None]], FileTree]
+"""Opens what a mount shows, given what the tree is to call before it loads something from the index."""
 
 CANNOT_START: Final = 3
 """The exit status of a worker that could not open the store; it left its error in the shared memory."""
@@ -39,7 +40,7 @@ class WorkerSetup:
     Attributes:
         session: The descriptor that pyfuse3's session receives from.
         handlers: What that session calls.
-        make_tree: Opens what the mount shows, given what is to be called before something is loaded from the index.
+        make_tree: Opens what the mount shows.
         states: Shared memory, a slot for each worker.
         log: Becomes stderr.
         clone: Give each worker its own clone of the device, so that one that dies takes down only its own request.

@@ -31,7 +31,7 @@ from pyfuse3 import (
 )
 
 from artfs.fuse.device import attach, clone_into
-from artfs.fuse.loop import DONE, Done, answer_init, run_session
+from artfs.fuse.loop import answer_init, serve_requests
 from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS
 from artfs.fuse.options import MountOptions
 from artfs.fuse.seats import Seats
@@ -79,16 +79,12 @@ class NullReader(InitHandlers):
         link.entry_timeout = link.attr_timeout = VOLATILE_SECONDS
         self._inodes[link.st_ino] = self._names[pyfuse3.ROOT_INODE, FileNameT(b"latest")] = link
 
-    def serve(self, slot: int, seats: Seats) -> None:
+    def serve(self, session: int, slot: int, seats: Seats) -> None:
         """Answer requests until it is unmounted, as the worker of a slot."""
-        seat = seats.seat(slot, States(1).slot(0))
+        state = States(1).slot(0)
+        seat = seats.seat(slot, state)
         self._before_reading = seat.before_reading
-
-        def wait_readable(_descriptor: int) -> Done:
-            seat.take()
-            return DONE
-
-        run_session(wait_readable)
+        serve_requests(session, state, seat, spin_ns=0)
 
     async def lookup(self, parent_inode: InodeT, name: FileNameT, _ctx: RequestContext) -> EntryAttributes:
         return self._names.get((parent_inode, name), self._absent)
@@ -141,7 +137,7 @@ def main() -> None:
     for slot in range(options.workers):
         if os.fork() == 0:
             clone_into(device)
-            handlers.serve(slot, seats)
+            handlers.serve(device, slot, seats)
             os._exit(0)
     for _ in range(options.workers):
         os.wait()

@@ -21,6 +21,7 @@ from benchmark.mounts import Serving, View
 from benchmark.rows import Comparison, Measure, Row
 from benchmark.workshop import Workshop, installed
 
+_FLOOR = "null mount"
 _READERS = 4
 _WORKERS = (1, 2, 4)
 
@@ -38,8 +39,7 @@ class Plan:
 class Reading:
     """A row about reading, before it is known who is measured and in how much memory.
 
-    `footprint` gives the bytes that it reads, `plan` the clients' jobs for a number of passes over them. `floor`: what
-    pyfuse3 reaches at all is measured too.
+    `footprint` gives the bytes that it reads, `plan` the clients' jobs for a number of passes over them.
     """
 
     name: str
@@ -49,9 +49,13 @@ class Reading:
     footprint: Callable[[DataSet], int]
     plan: Callable[[View, DataSet, int], Plan]
     comparisons: tuple[Comparison, ...]
-    floor: bool = False
     by_workers: bool = False
     in_run: bool = False
+
+    @property
+    def floor(self) -> bool:
+        """Whether what pyfuse3 reaches at all is measured too."""
+        return any(each.against == _FLOOR for each in self.comparisons)
 
 
 def rows(shop: Workshop) -> list[Row]:
@@ -74,17 +78,15 @@ def _readings(native: str) -> list[Reading]:
         )
 
     def floored(to_native: float | None, to_squashfuse: float | None = None) -> tuple[Comparison, ...]:
-        floors = (Comparison("null mount", native), Comparison("null mount", "squashfuse"))
-        return *compared(to_native, to_squashfuse), Comparison("artfs", "null mount"), *floors
+        floors = (Comparison(_FLOOR, native), Comparison(_FLOOR, "squashfuse"))
+        return *compared(to_native, to_squashfuse), Comparison("artfs", _FLOOR), *floors
 
     small, big, table = (lambda data: data.small_bytes), (lambda data: data.sizes.big), (lambda data: data.sizes.table)
     files = f"small files in random order, {_READERS} readers"
     more = tuple(Comparison(f"{count} workers", "1 worker", at_least=1.0) for count in _WORKERS[1:])
     return [
-        Reading("small-cold", f"cold: {files}", "files/s", True, small, _small, floored(0.5, 2.0), floor=True),
-        Reading(
-            "small-warm", f"warm: {files}, through vN", "files/s", False, small, _small, floored(None, 1.8), floor=True
-        ),
+        Reading("small-cold", f"cold: {files}", "files/s", True, small, _small, floored(0.5, 2.0)),
+        Reading("small-warm", f"warm: {files}, through vN", "files/s", False, small, _small, floored(None, 1.8)),
         Reading(
             "small-warm-run",
             f"warm: {files}, through vN, inside a run",
@@ -103,7 +105,6 @@ def _readings(native: str) -> list[Reading]:
             small,
             _latest,
             floored(None, 1.1),
-            floor=True,
         ),
         Reading("sequential", "cold: the big file, begin to end", "MB/s", True, big, _through, compared(0.5)),
         Reading(
@@ -114,7 +115,6 @@ def _readings(native: str) -> list[Reading]:
             big,
             _random_1,
             floored(0.5),
-            floor=True,
         ),
         Reading("random-4", f"the same, {_READERS} readers", "reads/s", True, big, _random_4, compared(0.5)),
         Reading(
@@ -135,7 +135,6 @@ def _readings(native: str) -> list[Reading]:
             small,
             _walk,
             floored(1.0),
-            floor=True,
         ),
         Reading(
             "walk-warm",
@@ -145,7 +144,6 @@ def _readings(native: str) -> list[Reading]:
             small,
             _walk,
             floored(0.6),
-            floor=True,
         ),
     ]
 
@@ -183,7 +181,7 @@ def _servings(shop: Workshop, native: str, reading: Reading, *, limited: bool) -
     if installed("squashfuse_ll") and installed("mksquashfs"):
         found["squashfuse"] = lambda: mounts.squashfuse(shop.programs, shop.image, shop.point)
     if reading.floor and not limited:
-        found["null mount"] = lambda: mounts.null(shop.programs, shop.data.root, shop.point, shop.settings.workers)
+        found[_FLOOR] = lambda: mounts.null(shop.programs, shop.data.root, shop.point, shop.settings.workers)
     return found
 
 

@@ -120,7 +120,7 @@ def main() -> int:
     if "one-core" in sys.argv[4:]:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     service = Service(
-        directory, mountpoint, Readers(lambda _aside: make_tree(directory), options), options, share=share
+        directory, mountpoint, Readers(lambda _before: make_tree(directory), options), options, share=share
     )
     try:
         serve(service, lambda _mount: print("ready", flush=True))
