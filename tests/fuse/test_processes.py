@@ -151,6 +151,22 @@ def test_one_worker_answers_all_quick_requests_and_another_takes_its_seat_when_i
     assert [calls for calls, _worker in others] == [0, 0, 0]
 
 
+def test_the_supervisor_sleeps_while_requests_are_answered(serve: Serve) -> None:
+    served = serve(workers=2)
+
+    def woken() -> int:
+        """How often the supervisor has gone to sleep."""
+        status = Path(f"/proc/{served.pid}/status").read_text().splitlines()
+        [switches] = [line for line in status if line.startswith("voluntary_ctxt_switches")]
+        return int(switches.split()[1])
+
+    before, started = woken(), time.monotonic()
+    for _ in range(500):  # each is at least one request
+        os.close(os.open(served.many / "14", os.O_RDONLY))
+    ticks = (time.monotonic() - started) / 0.1
+    assert woken() - before <= 50 + 3 * ticks
+
+
 def test_an_answer_that_an_unmount_overtakes_is_no_trouble(serve: Serve, served_directory: Path) -> None:
     trace = served_directory / "trace"
     trace.touch()
