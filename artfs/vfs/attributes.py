@@ -17,6 +17,7 @@ UNREADABLE_SIZE = 1
 """What a reference says that cannot be read, so that its size is not known: of an empty file the kernel asks for no
 byte, and whoever read it would take it for empty instead of getting an error."""
 
+_new = tuple.__new__  # without the call of Python code that a NamedTuple's own is
 _FILE: Final[int] = Kind.FILE  # looked up once: it is asked of every entry of a listing
 _TYPE_BITS: dict[int, int] = {
     Kind.FILE: stat.S_IFREG,
@@ -47,7 +48,8 @@ class Attr(NamedTuple):
 def attr_of_entry(entry: Entry, ino: int) -> Attr:
     """The attributes of an entry inside a version."""
     kind = entry.kind
-    return Attr(ino, _TYPE_BITS[kind] | entry.mode, entry.size if kind == _FILE else _size(entry), entry.mtime_ns)
+    size = entry.size if kind == _FILE else _size(entry)
+    return _new(Attr, (ino, _TYPE_BITS[kind] | entry.mode, size, entry.mtime_ns, False))
 
 
 def _size(entry: Entry) -> int:

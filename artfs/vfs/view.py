@@ -183,8 +183,11 @@ class StoreView:
             yield from self._list_rows(0 if ino == ROOT_INODE else serial_of(ino), offset)
             return
         try:
-            for position, entry in self._pages.iterate(self._entry(ino).node, offset):
-                yield entry.name, attr_of_entry(entry, ino + 1 + position), position + entry.positions
+            for position, entries in self._pages.runs(self._entry(ino).node, offset):
+                for entry in entries:
+                    following = position + entry.below + 1
+                    yield entry.name, attr_of_entry(entry, ino + 1 + position), following
+                    position = following  # noqa: PLW2901 # of the next
         except IntegrityError as error:
             raise self._why(ino, error) from error
 

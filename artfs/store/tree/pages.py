@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from artfs.chunks.held import used
 from artfs.errors import IntegrityError, NotFoundError
@@ -139,6 +138,13 @@ class Pages:
 
     def iterate(self, node: bytes, position: int = 0) -> Iterator[tuple[int, Entry]]:
         """List a directory's entries with their relative positions, from the first at or after `position` on."""
+        for at, entries in self.runs(node, position):
+            for entry in entries:
+                yield at, entry
+                at += entry.positions  # noqa: PLW2901 # of the next
+
+    def runs(self, node: bytes, position: int = 0) -> Iterator[tuple[int, list[Entry]]]:
+        """The same a page at a time, each with the relative position of the first of its entries."""
         page = self.get(node)
         if position >= page.below:
             return
@@ -146,16 +152,11 @@ class Pages:
         if page.level:
             for index in range(row, len(page)):
                 base = page.before(index)
-                for inner, entry in self.iterate(page.entry(index).node, max(position - base, 0)):
-                    yield base + inner, entry
+                for at, entries in self.runs(page.entry(index).node, max(position - base, 0)):
+                    yield base + at, entries
         else:
-            at = page.before(row)
-            if at < position:
-                row += 1
-                at = page.before(row)
-            for entry in islice(self.entries(node), row, None):
-                yield at, entry
-                at += entry.positions
+            row += page.before(row) < position
+            yield page.before(row), self.entries(node)[row:]
 
     def top(self, node: bytes) -> Entry:
         """The `PAGE` row that stands for a directory's topmost page."""
