@@ -35,9 +35,14 @@ class _Worker:
     seen: tuple[int, int, int] = (0, 0, 0)
     outgoing: bool = False
 
-    def is_stuck(self, now: float) -> bool:
-        """Whether it has received nothing for a while, and cannot."""
-        return bool(self.seen[0] or self.seen[1]) and now - self.since >= _STUCK_SECONDS
+    @property
+    def receives(self) -> bool:
+        """Whether it is neither busy nor waits for a seat."""
+        return not (self.seen[0] or self.seen[1])
+
+    def is_still(self, now: float) -> bool:
+        """Whether it has not moved for a while."""
+        return now - self.since >= _STUCK_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +156,15 @@ class Crew:
             self._anew()
         return deaths
 
-    def tick(self, now: float) -> None:
-        """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so."""
+    def tick(self, now: float, *, asked: bool = False) -> None:
+        """Look at all workers; start, add and retire as is due. Call it every tenth of a second or so.
+
+        Args:
+            now: Seconds that only grow.
+            asked: A request is there that nobody has received yet.
+        """
         self._watch(now)
-        stuck = all(worker.is_stuck(now) for worker in self._workers.values())
-        if stuck and len(self._staying) == self._target < self._states.slots:
+        if self._is_stuck(now, asked=asked) and len(self._staying) == self._target < self._states.slots:
             self._target += 1
             _log.info("all workers are at slow requests, or wait for one that is: there are %d now", self._target)
         self._retire_one(now)
@@ -166,6 +175,15 @@ class Crew:
     def _staying(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if not worker.outgoing]
 
+    def _is_stuck(self, now: float, *, asked: bool) -> bool:
+        """Whether none has moved for a while, and none can receive a request, or none does though one is there.
+
+        (Who waits for a request, and has the seat, may have been stopped, by a debugger say.)
+        """
+        workers = self._workers.values()
+        deaf = asked and all(self._states.slot(worker.slot)[READY] for worker in workers)
+        return all(worker.is_still(now) for worker in workers) and (deaf or not any(w.receives for w in workers))
+
     def _watch(self, now: float) -> None:
         """Note who has moved since the last look."""
         for worker in self._workers.values():
@@ -174,7 +192,7 @@ class Crew:
             if seen != worker.seen:
                 worker.seen, worker.since = seen, now
         busy = [worker for worker in self._workers.values() if worker.seen[0]]
-        if len(busy) >= self._wanted or any(worker.is_stuck(now) for worker in busy):
+        if len(busy) >= self._wanted or any(worker.is_still(now) for worker in busy):
             self._last_crowded = now
 
     def _retire_one(self, now: float) -> None:

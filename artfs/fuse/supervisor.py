@@ -125,7 +125,7 @@ class Supervisor:
             return True
         if self._answers:
             self._renew()
-        self._crew.tick(now)
+        self._crew.tick(now, asked=bool(self._device() & select.POLLIN))
         return False
 
     def _renew(self) -> None:
@@ -152,9 +152,14 @@ class Supervisor:
         return bool(poll.poll(0)) and bool(set(os.read(self._signals, 64)) & _ENDING)
 
     def _unmounted(self) -> bool:
+        """Whether it is unmounted, or the connection was aborted."""
+        return bool(self._device() & select.POLLERR)
+
+    def _device(self) -> int:
+        """What there is to say of the device: POLLIN while there are requests, POLLERR when there will be no more."""
         poll = select.poll()
-        poll.register(self._session, 0)  # POLLERR comes unasked: unmounted, or the connection was aborted
-        return bool(poll.poll(0))
+        poll.register(self._session, select.POLLIN)
+        return dict(poll.poll(0)).get(self._session, 0)
 
     def _copy_log(self) -> None:
         data = self._log_pipe.drain()

@@ -138,6 +138,7 @@ class Clock:
         self.now = 1000.0
         self.busy = range(0)
         self.waiting = range(0)
+        self.asked = False
         self.pass_by(0.1)
 
     def _work(self, slot: int) -> int:
@@ -155,7 +156,7 @@ class Clock:
                 self.states.slot(slot)[BUSY] = slot in self.busy
                 self.states.slot(slot)[WAITING] = slot in self.waiting
             self.crew.reap(self.now)
-            self.crew.tick(self.now)
+            self.crew.tick(self.now, asked=self.asked)
 
 
 @pytest.fixture
@@ -208,6 +209,20 @@ def test_a_worker_that_needs_no_seat_is_added_when_whoever_has_the_seat_is_stuck
     clock.busy = range(0)
     clock.pass_by(31.0)
     assert [clock.states.slot(slot)[RETIRE] for slot in range(4)] == [0, 0, 0, 1]
+
+
+def test_a_worker_is_added_when_nobody_receives_a_request_that_is_there(clocks: list[Clock]) -> None:
+    clock = Clock(wanted=2, limit=5)
+    clocks.append(clock)
+    clock.waiting = range(1, 2)
+    clock.asked = True
+    wait_until(lambda: all(clock.states.slot(slot)[READY] for slot in range(2)))
+    for _ in range(20):
+        clock.states.slot(0)[FINISHED] += 1
+        clock.pass_by(0.1)
+    assert len(clock.crew.pids) == 2  # there always is one, ever another
+    clock.pass_by(0.2)
+    assert [clock.states.slot(slot)[APART] for slot in range(3)] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(("limit", "workers"), [(5, 4), (2, 2)])

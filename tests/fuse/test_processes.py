@@ -151,6 +151,20 @@ def test_one_worker_answers_all_quick_requests_and_another_takes_its_seat_when_i
     assert [calls for calls, _worker in others] == [0, 0, 0]
 
 
+def test_a_request_is_answered_while_whoever_has_the_seat_is_stopped(serve: Serve) -> None:
+    served = serve("one-core", workers=3, max_workers=8)
+    for worker in served.workers():
+        for _ in range(100):
+            os.close(os.open(served.many / "14", os.O_RDONLY))
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            assert not (served.many / f"nothing-{worker}").exists()
+            assert time.monotonic() - started < 2.0
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+
 def test_the_supervisor_sleeps_while_requests_are_answered(serve: Serve) -> None:
     served = serve(workers=2)
 
