@@ -87,6 +87,7 @@ class Crew:
         self._backoff = Backoff()
         self._not_before = 0.0
         self._last_crowded = 0.0
+        self._unasked = float("inf")
 
     @property
     def pids(self) -> list[int]:
@@ -164,7 +165,8 @@ class Crew:
             asked: A request is there that nobody has received yet.
         """
         self._watch(now)
-        if self._is_stuck(now, asked=asked) and len(self._staying) == self._target < self._states.slots:
+        self._unasked = min(self._unasked, now) if asked else now
+        if self._is_stuck(now) and len(self._staying) == self._target < self._states.slots:
             self._target += 1
             _log.info("all workers are at slow requests, or wait for one that is: there are %d now", self._target)
         self._retire_one(now)
@@ -175,13 +177,14 @@ class Crew:
     def _staying(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if not worker.outgoing]
 
-    def _is_stuck(self, now: float, *, asked: bool) -> bool:
+    def _is_stuck(self, now: float) -> bool:
         """Whether none has moved for a while, and none can receive a request, or none does though one is there.
 
         (Who waits for a request, and has the seat, may have been stopped, by a debugger say.)
         """
         workers = self._workers.values()
-        deaf = asked and all(self._states.slot(worker.slot)[READY] for worker in workers)
+        ready = all(self._states.slot(worker.slot)[READY] for worker in workers)
+        deaf = ready and now - self._unasked >= _STUCK_SECONDS
         return all(worker.is_still(now) for worker in workers) and (deaf or not any(w.receives for w in workers))
 
     def _watch(self, now: float) -> None:

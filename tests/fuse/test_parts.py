@@ -221,6 +221,11 @@ def test_a_worker_is_added_when_nobody_receives_a_request_that_is_there(clocks: 
         clock.states.slot(0)[FINISHED] += 1
         clock.pass_by(0.1)
     assert len(clock.crew.pids) == 2  # there always is one, ever another
+    clock.asked = False
+    clock.pass_by(1.0)
+    clock.asked = True
+    clock.pass_by(0.1)
+    assert len(clock.crew.pids) == 2  # it came just now
     clock.pass_by(0.2)
     assert [clock.states.slot(slot)[APART] for slot in range(3)] == [0, 0, 1]
 
