@@ -18,6 +18,7 @@ __all__ = ["Crew", "Death"]
 
 _STUCK_SECONDS: Final = 0.1
 _QUIET_SECONDS: Final = 30.0
+_NEVER: Final = float("inf")
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class Crew:
         self._backoff = Backoff()
         self._not_before = 0.0
         self._last_crowded = 0.0
-        self._unasked = float("inf")
+        self._asked_since = _NEVER
 
     @property
     def pids(self) -> list[int]:
@@ -165,9 +166,10 @@ class Crew:
             asked: A request is there that nobody has received yet.
         """
         self._watch(now)
-        self._unasked = min(self._unasked, now) if asked else now
+        self._asked_since = min(self._asked_since, now) if asked else _NEVER
         if self._is_stuck(now) and len(self._staying) == self._target < self._states.slots:
             self._target += 1
+            self._last_crowded = now
             _log.info("all workers are at slow requests, or wait for one that is: there are %d now", self._target)
         self._retire_one(now)
         while len(self._staying) < self._target and now >= self._not_before and len(self._workers) < self._states.slots:
@@ -184,7 +186,7 @@ class Crew:
         """
         workers = self._workers.values()
         ready = all(self._states.slot(worker.slot)[READY] for worker in workers)
-        deaf = ready and now - self._unasked >= _STUCK_SECONDS
+        deaf = ready and now - self._asked_since >= _STUCK_SECONDS
         return all(worker.is_still(now) for worker in workers) and (deaf or not any(w.receives for w in workers))
 
     def _watch(self, now: float) -> None:

@@ -227,7 +227,10 @@ def test_a_worker_is_added_when_nobody_receives_a_request_that_is_there(clocks: 
     clock.pass_by(0.1)
     assert len(clock.crew.pids) == 2  # it came just now
     clock.pass_by(0.2)
+    clock.asked = False
+    clock.pass_by(1.0)
     assert [clock.states.slot(slot)[APART] for slot in range(3)] == [0, 0, 1]
+    assert not any(clock.states.slot(slot)[RETIRE] for slot in range(3))  # it is needed soon again
 
 
 @pytest.mark.parametrize(("limit", "workers"), [(5, 4), (2, 2)])
