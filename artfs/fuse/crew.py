@@ -170,7 +170,7 @@ class Crew:
         if self._is_stuck(now) and len(self._staying) == self._target < self._states.slots:
             self._target += 1
             self._last_crowded = now
-            _log.info("all workers are at slow requests, or wait for one that is: there are %d now", self._target)
+            _log.info("no worker could receive a request for a while: there are %d now", self._target)
         self._retire_one(now)
         while len(self._staying) < self._target and now >= self._not_before and len(self._workers) < self._states.slots:
             self._start(now)
