@@ -49,8 +49,8 @@ class MountOptions:
 
     @property
     def seat_count(self) -> int:
-        """Workers that wait for requests at a time while all are quick: half of the cores are for those who ask."""
-        return max(1, min(self.worker_count, _cores() // 2))
+        """Workers that wait for requests at a time while all are quick: no more than there are cores."""
+        return min(self.worker_count, _cores())
 
 
 def _cores() -> int:
