@@ -13,10 +13,9 @@ from artfs import errors
 from artfs.errors import ArtfsError
 
 if TYPE_CHECKING:
-    from artfs.api.artifact import Artifact
+    from artfs.api.artifact.artifact_and_run import Artifact, Run
     from artfs.api.init import init
     from artfs.api.public import Api
-    from artfs.api.run import Run
     from artfs.store.store import open_store
 
 __version__ = "0.1.0"
@@ -24,8 +23,8 @@ __all__ = ["Api", "ArtfsError", "Artifact", "Run", "__version__", "errors", "ini
 
 _HOMES = {
     "Api": "artfs.api.public",
-    "Artifact": "artfs.api.artifact",
-    "Run": "artfs.api.run",
+    "Artifact": "artfs.api.artifact.artifact_and_run",
+    "Run": "artfs.api.artifact.artifact_and_run",
     "init": "artfs.api.init",
     "open_store": "artfs.store.store",
 }

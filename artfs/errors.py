@@ -5,24 +5,28 @@
     ├── NotFoundError               exit 3   name something that exists
     ├── ConflictError               exit 4   the catalog forbids it as it stands; change the request
     │   ├── TypeMismatchError                the artifact has another type
+    │   ├── NewerVersionError                what is to be committed began at an older version than the newest
+    │   ├── MergeConflictError               names were changed both in it and in the newest version
     │   └── VersionInUseError                the version bears aliases
-    ├── SourceError                 exit 5   mend what is being stored, then repeat
+    ├── SourceError                 exit 5   repair the source, then repeat
     │   ├── SourceChangedError               a file changed while it was read
     │   ├── UnsupportedFileError             a socket, FIFO or device cannot be stored
-    │   ├── ReferenceGoneError               what a reference is to is gone (also a FileNotFoundError)
-    │   ├── ReferenceChangedError            what a reference is to is no longer what was logged
-    │   └── ReferenceUnreadableError         a reference of a scheme that artfs keeps and cannot read
+    │   ├── ReferenceGoneError               the target of a reference is gone (also a FileNotFoundError)
+    │   ├── ReferenceChangedError            the target of a reference is no longer what was logged
+    │   ├── ReferenceUnreadableError         a reference of a scheme that artfs cannot read
+    │   ├── BundleDamagedError               an exported file is cut off or damaged
+    │   └── BundleFormatError                a file is no exported one, or a newer artfs wrote it
     ├── StoreError                  exit 6   the store cannot be used like this
     │   ├── StoreNotFoundError               the directory holds no store
     │   ├── StoreFormatError                 the store is of a format this artfs does not know
-    │   ├── ReadOnlyStoreError               an earlier failure made it read-only in this process
+    │   ├── ReadOnlyStoreError               it cannot be written, here or since an earlier failure
     │   └── OutcomeUnknownError              the commit may or may not have happened: look before repeating
     ├── IntegrityError              exit 7   stored bytes do not match their digest: run `artfs fsck`
-    ├── StorageError                exit 8   the disk said no (ENOSPC, EDQUOT, EIO ...): free space or mend it, repeat
+    ├── StorageError                exit 8   the disk said no (ENOSPC, EDQUOT, EIO ...): free space or repair it, repeat
     ├── MountError                  exit 9   the mount or unmount cannot be done like this
     ├── UnsafeTargetError           exit 10  writing would leave the destination
     └── ArtifactStateError          exit 11  log the artifact first, or begin a new draft (also an AttributeError)
-        ├── ArtifactNotLoggedError           a draft has no version yet
+        ├── ArtifactNotLoggedError           an unlogged artifact has no version yet
         └── ArtifactFinalizedError           what is logged never changes
 
 Exit 2 is also click's own code for wrong usage, and 130 a Ctrl-C. The messages are for people; programs look at the
@@ -33,6 +37,7 @@ from __future__ import annotations
 
 import errno as _errno
 import os
+from collections.abc import Mapping
 from typing import ClassVar
 
 __all__ = [
@@ -40,10 +45,14 @@ __all__ = [
     "ArtifactFinalizedError",
     "ArtifactNotLoggedError",
     "ArtifactStateError",
+    "BundleDamagedError",
+    "BundleFormatError",
     "ConflictError",
     "IntegrityError",
     "InvalidInputError",
+    "MergeConflictError",
     "MountError",
+    "NewerVersionError",
     "NotFoundError",
     "OutcomeUnknownError",
     "ReadOnlyStoreError",
@@ -91,12 +100,29 @@ class TypeMismatchError(ConflictError):
     """The artifact exists with another type."""
 
 
+class NewerVersionError(ConflictError):
+    """A version came after the one that the changes began at, and merging them with it was not asked for."""
+
+
+class MergeConflictError(ConflictError):
+    """Names were changed in the newest version too, and otherwise: nothing was committed.
+
+    Attributes:
+        conflicts: By path from the top (as `os.fsdecode` has it) what was done here, and what there: `added`, `removed`
+            or `modified`. A path with a slash at the end is a directory that is there in both, with other modes.
+    """
+
+    def __init__(self, message: str, conflicts: Mapping[str, tuple[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.conflicts = dict(conflicts or {})
+
+
 class VersionInUseError(ConflictError):
     """The version bears aliases, and their deletion was not asked for."""
 
 
 class SourceError(ArtfsError):
-    """What was to be stored cannot be read."""
+    """A source to be stored cannot be read."""
 
     exit_code = 5
 
@@ -110,15 +136,23 @@ class UnsupportedFileError(SourceError):
 
 
 class ReferenceGoneError(SourceError, FileNotFoundError):
-    """What a reference is to does not exist any more."""
+    """The target of a reference does not exist any more."""
 
 
 class ReferenceChangedError(SourceError):
-    """What a reference is to has other contents than when it was logged."""
+    """The target of a reference has other contents than when it was logged."""
 
 
 class ReferenceUnreadableError(SourceError):
     """A reference is kept by its URI alone: artfs has no handler for its scheme."""
+
+
+class BundleDamagedError(SourceError):
+    """A file that `artfs export` wrote is cut off or damaged: get it again."""
+
+
+class BundleFormatError(SourceError):
+    """A file that is to be imported is none that `artfs export` wrote, or a newer artfs wrote it."""
 
 
 class StoreError(ArtfsError):
@@ -136,11 +170,11 @@ class StoreFormatError(StoreError):
 
 
 class ReadOnlyStoreError(StoreError):
-    """An earlier write failure made the store read-only in this process."""
+    """The store cannot be written: by this user, on this file system, or in this process after a failure."""
 
 
 class OutcomeUnknownError(StoreError):
-    """Whether the commit is durable could not be learnt: look before repeating it."""
+    """The commit may or may not have happened: look before repeating it."""
 
 
 class IntegrityError(ArtfsError):
@@ -163,16 +197,23 @@ class StorageError(ArtfsError):
         self.errno = errno
 
     @classmethod
-    def of(cls, error: OSError, doing: str) -> StorageError:
-        """Wrap `error`, saying what was being done when it came.
+    def of(cls, error: OSError, doing: str, path: str | bytes | None = None) -> StorageError:
+        """Wrap a system error, naming the action that failed.
 
         Args:
             error: The system's error.
-            doing: What artfs was doing, as in "writing pack 3f...".
+            doing: The action, as in "writing pack 3f...".
+            path: The path that was refused; None: the error's, if that is absolute.
         """
         number = error.errno or _errno.EIO
-        advice = "; free some space and repeat" if number in (_errno.ENOSPC, _errno.EDQUOT) else ""
-        return cls(f"{doing}: {os.strerror(number)}{advice}", number)
+        advice = ""
+        if number in (_errno.ENOSPC, _errno.EDQUOT):
+            advice = "; free some space and repeat"
+        elif number == _errno.ELOOP:
+            return cls(f"{doing}: {error.filename} is a symlink, which is not followed in a store: remove it", number)
+        from artfs.access import system_reason  # noqa: PLC0415 # needed after a refusal alone
+
+        return cls(f"{doing}: {system_reason(error, path) if error.errno else os.strerror(number)}{advice}", number)
 
 
 class MountError(ArtfsError):

@@ -1,4 +1,4 @@
-"""The names users write, parsed once at the edge into values that cannot be wrong.
+"""Names that users write, parsed once at the edge into values that cannot be wrong.
 
 The rules are the table of the user documentation: artifact names and types are words of letters, digits, `_`, `.` and
 `-`; an alias is any printable text without `/` and `:`; `vN` is always a version index; entry paths are relative,
@@ -7,12 +7,15 @@ The rules are the table of the user documentation: artifact names and types are 
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import NewType
 
-from artfs.errors import InvalidInputError
+from artfs.errors import InvalidInputError, NotFoundError
 
 __all__ = [
     "DEFAULT_TYPE",
@@ -22,13 +25,17 @@ __all__ = [
     "RESERVED_NAME",
     "Alias",
     "ArtifactName",
+    "ArtifactPattern",
     "ArtifactType",
     "EntryPath",
     "RunId",
     "Tag",
+    "VersionRange",
     "VersionRef",
     "are_entry_names",
     "is_entry_name",
+    "is_run_id",
+    "is_version_like",
     "parse_alias",
     "parse_artifact_name",
     "parse_artifact_type",
@@ -36,7 +43,10 @@ __all__ = [
     "parse_entry_path",
     "parse_path_ref",
     "parse_ref",
+    "parse_ref_or_range",
     "parse_run_id",
+    "parse_selection",
+    "parse_store_path",
     "parse_tag",
     "printable",
     "quoted",
@@ -56,19 +66,21 @@ DEFAULT_TYPE = ArtifactType("dataset")
 LATEST = Alias("latest")
 MAX_NAME_BYTES = 255
 RESERVED_NAME = b".artfs"
-"""At the top of an artifact: drafts have their control directory there."""
+"""Reserved at the top of an artifact: the control directory of drafts has this name."""
 MAX_PATH_BYTES = 4096
 
 _NO_NAMES = frozenset({b"", b".", b".."})
 _WORD = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,127}\Z")
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})\Z")
 _VERSION_LIKE = re.compile(r"v[0-9]+\Z")
+_VERSION_RANGE = re.compile(r"(v[0-9]+)-(v[0-9]+)\Z")
 _TAG = re.compile(r"[\w-]+( [\w-]+)*\Z")
+_WILDCARDS = frozenset("*?[")
 _RUN_ID = re.compile(r"[a-z0-9]{8}\Z")
 
 
 def printable(text: str | bytes) -> str:
-    """Show a name on one line of a terminal: what cannot be printed is escaped.
+    """Return a name on one line of a terminal, with unprintable characters escaped.
 
     Args:
         text: A name as text, or as the bytes of a file name.
@@ -86,7 +98,7 @@ def printable(text: str | bytes) -> str:
 
 
 def quoted(text: str | bytes) -> str:
-    """Show a name on one line within quotes, as messages have it."""
+    """Return a name on one line in quotes, as messages show it."""
     return f"'{printable(text)}'"
 
 
@@ -114,11 +126,29 @@ def _word(text: str, what: str) -> str:
             f"{what} {text!r} is not allowed: use 1 to 128 of the characters A-Z a-z 0-9 _ . - "
             "(not first a '-', not '.' or '..')"
         )
-    return text
+    return str.__str__(text)  # of a subclass, as numpy's, the plain text: encoders take no other
+
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+
+
+def parse_store_path(store: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a store's directory, without symlinks: below it none is followed.
+
+    Raises:
+        InvalidInputError: It is a URL, which would be made a directory of that name.
+    """
+    text = os.fspath(store)
+    if _URL.match(text):  # one slash: a `Path` of a URL has no more
+        raise InvalidInputError(
+            f"the store {quoted(text)} is a URL, and a store is a local directory: name one "
+            "(`./` before it means a directory of such a name)"
+        )
+    return Path(os.path.realpath(text))
 
 
 def parse_alias(text: str) -> Alias:
-    """Check an alias (`latest` is well formed here; that the store alone moves it is the catalog's rule).
+    """Check an alias (`latest` is well formed; the catalog forbids that users move it).
 
     Raises:
         InvalidInputError: The alias breaks the rule.
@@ -134,9 +164,11 @@ def parse_alias(text: str) -> Alias:
         raise InvalidInputError(
             f"alias {text!r} is not allowed: use printable text without '/' and ':', at most 255 bytes, not '.' or '..'"
         )
-    if _VERSION_LIKE.match(text):
-        raise InvalidInputError(f"alias {text!r} is not allowed: v and a number always means a version")
-    return Alias(text)
+    if is_version_like(text):
+        raise InvalidInputError(
+            f"alias {text!r} is not allowed: v and a number always means a version, choose another name"
+        )
+    return Alias(str.__str__(text))
 
 
 def parse_tag(text: str) -> Tag:
@@ -149,7 +181,7 @@ def parse_tag(text: str) -> Tag:
         raise InvalidInputError(
             f"tag {text!r} is not allowed: use words of letters, digits, '_' and '-' with single spaces"
         )
-    return Tag(text)
+    return Tag(str.__str__(text))
 
 
 def parse_run_id(text: str) -> RunId:
@@ -158,24 +190,34 @@ def parse_run_id(text: str) -> RunId:
     Raises:
         InvalidInputError: The id breaks the rule.
     """
-    if not _RUN_ID.match(text):
+    if not is_run_id(text):
         raise InvalidInputError(f"run id {text!r} is not allowed: use 8 of the characters a-z 0-9")
-    return RunId(text)
+    return RunId(str.__str__(text))
+
+
+def is_run_id(text: str) -> bool:
+    """True for what can be a run's id."""
+    return _RUN_ID.match(text) is not None
 
 
 def parse_distributed_id(text: str) -> str:
-    """Check what several processes call the version that they make together.
+    """Check a distributed id: the name by which several processes make one version together.
 
     Raises:
         InvalidInputError: It breaks the rule.
     """
     if not text or not text.isprintable() or len(text.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
         raise InvalidInputError(f"distributed id {text!r} is not allowed: use printable text of at most 255 bytes")
-    return text
+    return str.__str__(text)
+
+
+def is_version_like(text: str) -> bool:
+    """True for `v` and digits, which never are an alias."""
+    return _VERSION_LIKE.match(text) is not None
 
 
 def version_index(text: str) -> int | None:
-    """Give the index in `vN`, or None when `text` is not of that form.
+    """Return the index in `vN`, or None when `text` is not of that form.
 
     Raises:
         InvalidInputError: `v` and digits, with leading zeros or out of range.
@@ -183,7 +225,7 @@ def version_index(text: str) -> int | None:
     match = _VERSION.match(text)
     if match:
         return int(match[1])
-    if _VERSION_LIKE.match(text):
+    if is_version_like(text):
         raise InvalidInputError(f"version {text!r} is not allowed: write v and a number without leading zeros")
     return None
 
@@ -217,6 +259,76 @@ def parse_ref(text: str) -> VersionRef:
         return VersionRef(artifact)
     index = version_index(selector)
     return VersionRef(artifact, parse_alias(selector) if index is None else index)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRange:
+    """Versions of one artifact from one index to another, as a user names them.
+
+    Attributes:
+        name: The artifact.
+        first: The lowest index.
+        last: The highest index.
+    """
+
+    name: ArtifactName
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.name}:v{self.first}-v{self.last}"
+
+
+def parse_ref_or_range(text: str) -> VersionRef | VersionRange:
+    """Parse a reference, or `NAME:vN-vM`.
+
+    Raises:
+        InvalidInputError: Not of that form, or a range that ends before it begins.
+    """
+    name, _colon, selector = text.partition(":")
+    match = _VERSION_RANGE.match(selector)
+    if match is None:
+        return parse_ref(text)
+    first, last = version_index(match[1]), version_index(match[2])
+    if first is None or last is None or last < first:
+        raise InvalidInputError(f"{quoted(text)} ends before it begins: write the lower version first, as v0-v7")
+    return VersionRange(parse_artifact_name(name), first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactPattern:
+    """Whole artifacts, as a user names them: a name, or a pattern with `*`, `?` or `[...]`."""
+
+    pattern: str
+
+    def __str__(self) -> str:
+        return self.pattern
+
+    def choose(self, names: Iterable[str]) -> list[ArtifactName]:
+        """Return the name itself, or those of the names that the pattern fits.
+
+        Raises:
+            NotFoundError: It fits none.
+        """
+        if _WILDCARDS.isdisjoint(self.pattern):
+            return [ArtifactName(self.pattern)]
+        found = [ArtifactName(name) for name in names if fnmatchcase(name, self.pattern)]
+        if not found:
+            raise NotFoundError(f"no artifact is called like {quoted(self.pattern)}: `artfs ls` shows which there are")
+        return found
+
+
+def parse_selection(text: str) -> VersionRef | VersionRange | ArtifactPattern:
+    """Parse `NAME:vN`, `NAME:ALIAS`, `NAME:vN-vM`, or an artifact's name or a pattern of names.
+
+    Raises:
+        InvalidInputError: Not of that form, or a range that ends before it begins.
+    """
+    if ":" in text:
+        return parse_ref_or_range(text)
+    if _WILDCARDS.isdisjoint(text):
+        parse_artifact_name(text)
+    return ArtifactPattern(text)
 
 
 def parse_path_ref(text: str) -> tuple[VersionRef, EntryPath]:
@@ -265,7 +377,7 @@ def validate_entry_name(name: bytes) -> None:
 
 
 def are_entry_names(names: Sequence[bytes]) -> bool:
-    """Whether `is_entry_name` holds for all of them; of a few hundred, ten times as quick."""
+    """True if `is_entry_name` is true for all names; for a few hundred, ten times as quick."""
     joined = b"/".join(names)
     return (
         joined.count(b"/") == max(len(names) - 1, 0)
@@ -276,5 +388,5 @@ def are_entry_names(names: Sequence[bytes]) -> bool:
 
 
 def is_entry_name(name: bytes) -> bool:
-    """Whether a file system could have an entry of this name."""
+    """True if a file system could have an entry of this name."""
     return len(name) <= MAX_NAME_BYTES and b"/" not in name and b"\0" not in name and name not in _NO_NAMES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.realdata import FetchError, fetched_once, run_client
+from tests.support.data.realdata import FetchError, fetched_once, run_client
 
 
 def test_of_many_who_want_a_package_at_once_one_fetches_it(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The Python API: `Artifact`, and what it is logged and found with. `import artfs` exports what is public of it."""
+"""The Python API: `Artifact`, `Run`, `Api`, `init`. `import artfs` exports them."""

@@ -1,18 +1,20 @@
-"""Find what is in a store."""
+"""`Api`: find artifacts, versions and runs in a store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import BinaryIO
 
-from artfs.api import capture
-from artfs.api.artifact import Artifact
-from artfs.api.run import Run
-from artfs.api.stores import StoreLike, shared_store
-from artfs.catalog import Version
+from artfs.api.artifact.artifact_and_run import Artifact, Run
+from artfs.api.run import tracking
+from artfs.api.store_pool import StoreLike, shared_store
+from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError
-from artfs.names import parse_artifact_name, parse_artifact_type, parse_ref, parse_tag
+from artfs.names import parse_artifact_name, parse_artifact_type, parse_ref, parse_tag, quoted
 from artfs.store.store import Store
 
 __all__ = ["Api", "ArtifactCollection", "ArtifactType"]
@@ -26,9 +28,9 @@ class ArtifactCollection:
         name: Its name.
         type: Its type.
         description: Free text.
-        created_at: When its first version was logged: UTC, in ISO 8601.
+        created_at: The time at which its first version was logged: UTC, in ISO 8601.
         aliases: All aliases of its versions.
-        store: Where it is.
+        store: The store that has it.
     """
 
     name: str
@@ -42,6 +44,10 @@ class ArtifactCollection:
         """Its versions, the newest first."""
         return Api(self.store).artifacts(self.name)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        values = self.name, self.type, self.description, self.created_at, self.aliases
+        return _reopened, (type(self), values, os.fspath(self.store.path))
+
     versions = artifacts
 
 
@@ -51,7 +57,7 @@ class ArtifactType:
 
     Attributes:
         name: The type.
-        store: Where they are.
+        store: The store that has them.
     """
 
     name: str
@@ -61,9 +67,21 @@ class ArtifactType:
         """The artifacts of the type, by name."""
         return Api(self.store).artifact_collections(self.name)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (type(self), (self.name,), os.fspath(self.store.path))
+
+
+def _listed(refs: str | Iterable[str]) -> list[str]:
+    return [refs] if isinstance(refs, str) else list(refs)
+
+
+def _reopened(kind: Callable[..., object], values: tuple[object, ...], store: str) -> object:
+    """Make again what another process pickled: the store stands for itself by its path."""
+    return kind(*values, shared_store(store, create=False))
+
 
 class Api:
-    """Looks into a store.
+    """Finds artifacts, versions and runs in a store.
 
     Args:
         store: The store or its directory; None: `$ARTFS_STORE`, else the user's own.
@@ -73,7 +91,7 @@ class Api:
     """
 
     def __init__(self, store: StoreLike = None) -> None:
-        self._place = shared_store(store, create=False).path
+        self._place = os.fspath(shared_store(store, create=False).path)  # under this name in pickles
 
     @property
     def _store(self) -> Store:
@@ -92,7 +110,7 @@ class Api:
         """
         store = self._store
         parsed = parse_ref(ref)
-        pinned = capture.pinned(store, capture.current_run(store), parsed)
+        pinned = tracking.pinned(store, tracking.current_run(store), parsed)
         with store.catalog.view() as view:
             version = view.resolve(pinned)
             artifact = view.artifact(version.artifact)
@@ -101,7 +119,7 @@ class Api:
         return Artifact.of_version(store, version)
 
     def artifact_exists(self, ref: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's word
-        """Whether there is such a version.
+        """Return True if there is such a version.
 
         Args:
             ref: `NAME`, `NAME:vN` or `NAME:ALIAS`.
@@ -139,11 +157,8 @@ class Api:
             raise InvalidInputError(f"order {order!r} is not allowed: use '+version_index' or '-version_index'")
         wanted = {parse_tag(tag) for tag in ((tags,) if isinstance(tags, str) else tags or ())}
         store = self._store
-        found: list[Version] = []
         with store.catalog.view() as view:
-            artifact = view.artifact_by_name(parse_artifact_name(name))
-            if artifact is None:
-                raise NotFoundError(f"artifact {name} does not exist: `artfs ls` shows which do")
+            artifact = view.resolve_artifact(parse_artifact_name(name))
             if type not in {None, artifact.type}:
                 raise NotFoundError(f"artifact {name} is of type {artifact.type}, not {type}")
             versions = view.versions(artifact.serial, newest_first=order.startswith("-"))
@@ -182,6 +197,70 @@ class Api:
                 if artifact.type == wanted
             ]
 
+    def export(
+        self,
+        refs: str | Iterable[str],
+        file: str | os.PathLike[str] | BinaryIO,
+        *,
+        since: str | Iterable[str] = (),
+        aliases: bool = False,
+        overwrite: bool = False,
+    ) -> list[str]:
+        """Write versions into one file, for another store: contents, metadata, and the runs that made and used them.
+
+        Args:
+            refs: The versions, `NAME:vN` or `NAME:ALIAS`.
+            file: The file, which has its name when it is whole; or a binary file object that is open for writing.
+            since: Versions that the other store has: their contents are left out.
+            aliases: With the aliases of the versions.
+            overwrite: Replace a file that is there.
+
+        Returns:
+            The versions, as `NAME:vN`.
+
+        Raises:
+            NotFoundError: There is no such version.
+            ConflictError: The file exists.
+            StorageError: The file cannot be written, or the store not be read.
+        """
+        from artfs.transfer import bundle_file, export_bundle  # noqa: PLC0415 # most programs do without
+
+        store = self._store
+        versions, known = ([store.version(parse_ref(ref)) for ref in _listed(some)] for some in (refs, since))
+        with ExitStack() as opened:
+            if isinstance(file, str | os.PathLike):
+                file = opened.enter_context(bundle_file(file, overwrite=overwrite))
+            return list(export_bundle(store, versions, file.write, since=known, aliases=aliases).refs)
+
+    def import_file(self, file: str | os.PathLike[str] | BinaryIO, *, move_aliases: bool = False) -> list[Artifact]:
+        """Take the versions of a file that `export` or `artfs export` wrote, all at once or none.
+
+        A version keeps its number where that is free, else it gets the next one. One that is here is recognised.
+
+        Args:
+            file: The file, or a binary file object that is open for reading.
+            move_aliases: Move aliases that name other versions here.
+
+        Returns:
+            The versions as they are here.
+
+        Raises:
+            SourceError: The file cannot be read, is damaged, or a newer artfs wrote it.
+            ConflictError: The file lacks contents that are not here (`since`), or an artifact has another type here.
+            StorageError: The store cannot be written. Nothing was published.
+        """
+        from artfs.transfer import import_bundle, open_bundle, read_bundle  # noqa: PLC0415 # most programs do without
+
+        store = self._store
+        with ExitStack() as opened:
+            name = "the file"
+            if isinstance(file, str | os.PathLike):
+                name = quoted(os.fspath(file))
+                file = opened.enter_context(open_bundle(file))
+            done = import_bundle(store, read_bundle(file, name), current_actor(), move_aliases=move_aliases)
+        here = [parse_ref(f"{one.version.artifact}:v{one.index}") for one in done.received.versions]
+        return [Artifact.of_version(store, store.version(ref)) for ref in here]
+
     def runs(self, order: str = "+created_at") -> list[Run]:
         """All runs, by when they were started.
 
@@ -210,5 +289,5 @@ class Api:
         """
         store = self._store
         with store.catalog.view() as view:
-            row = view.known_run(id)
+            row = view.resolve_run(id)
         return Run(store, row)

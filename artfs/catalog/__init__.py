@@ -1,63 +1,105 @@
-"""The catalog: what artifacts, versions and aliases there are, and where their contents lie.
+"""The catalog: artifacts, versions, aliases and runs, and the index of their contents.
 
 LMDB holds the tables (`schema` explains them), the journal beside it holds every change. `Catalog` is the way in,
 `View` reads.
 """
 
 from artfs.catalog.actor import Actor, actor_of, current_actor
-from artfs.catalog.alive import current_process, has_died, process_of, state_now
-from artfs.catalog.catalog import Catalog, Logged, Record
-from artfs.catalog.collecting import Collected
-from artfs.catalog.content import Batch
-from artfs.catalog.deaths import check_deaths, deaths_size, forget_deaths, note_deaths, told_deaths
-from artfs.catalog.environment import Environment
+from artfs.catalog.catalog import Catalog, JournalRecord, LoggedVersion
+from artfs.catalog.commands import (
+    Arrival,
+    Incoming,
+    NewPart,
+    NewRun,
+    NewVersion,
+    PartSet,
+    Received,
+    ReceivedVersion,
+    RemovedVersion,
+    VersionEdit,
+    VersionUse,
+    edge_after_use,
+)
+from artfs.catalog.content_index import ContentBatch
+from artfs.catalog.index import IndexEnvironment
 from artfs.catalog.journal import Journal
-from artfs.catalog.metadata import decode_metadata, encode_metadata
-from artfs.catalog.parts import NewPart, Together
-from artfs.catalog.plans import NewRun, NewVersion, Use, VersionEdit
+from artfs.catalog.json_values import Json, Place, attributes_of, float_of, to_json
+from artfs.catalog.local_journal import LocalJournal
+from artfs.catalog.metadata import (
+    MAX_METADATA_KEYS,
+    check_key_count,
+    check_text,
+    decode_metadata,
+    encode_metadata,
+    encode_value,
+    json_object,
+    merge_metadata,
+)
 from artfs.catalog.rebuild import rebuild_catalog
-from artfs.catalog.schema import AliasRow, Artifact, Edge, EdgeKind, PackRow, Part, Run, State, Version
+from artfs.catalog.retention import RetentionRules
+from artfs.catalog.schema import (
+    AliasRow,
+    Artifact,
+    DistributedPart,
+    Edge,
+    EdgeKind,
+    IndexState,
+    PackRow,
+    Run,
+    Version,
+    state_now,
+)
 from artfs.catalog.view import View
 from artfs.format.operations import Tree
 
 __all__ = [
+    "MAX_METADATA_KEYS",
     "Actor",
     "AliasRow",
+    "Arrival",
     "Artifact",
-    "Batch",
     "Catalog",
-    "Collected",
+    "ContentBatch",
+    "DistributedPart",
     "Edge",
     "EdgeKind",
-    "Environment",
+    "Incoming",
+    "IndexEnvironment",
+    "IndexState",
     "Journal",
-    "Logged",
+    "JournalRecord",
+    "Json",
+    "LocalJournal",
+    "LoggedVersion",
     "NewPart",
     "NewRun",
     "NewVersion",
     "PackRow",
-    "Part",
-    "Record",
+    "PartSet",
+    "Place",
+    "Received",
+    "ReceivedVersion",
+    "RemovedVersion",
+    "RetentionRules",
     "Run",
-    "State",
-    "Together",
     "Tree",
-    "Use",
     "Version",
     "VersionEdit",
+    "VersionUse",
     "View",
     "actor_of",
-    "check_deaths",
+    "attributes_of",
+    "check_key_count",
+    "check_text",
     "current_actor",
-    "current_process",
-    "deaths_size",
     "decode_metadata",
+    "edge_after_use",
     "encode_metadata",
-    "forget_deaths",
-    "has_died",
-    "note_deaths",
-    "process_of",
+    "encode_value",
+    "float_of",
+    "json_object",
+    "merge_metadata",
     "rebuild_catalog",
     "state_now",
-    "told_deaths",
+    "to_json",
 ]

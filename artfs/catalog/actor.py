@@ -1,4 +1,4 @@
-"""Who changes the catalog: what the journal says of them."""
+"""The author of a change of the catalog, as the journal names it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ __all__ = ["Actor", "actor_of", "current_actor"]
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who.
+    """The user, machine and process that change the catalog.
 
     Attributes:
         user: The system's name of the user.
         host: The machine's name.
         pid: The process.
-        run: The run, if it happens during one.
+        run: The run that the process belongs to, if any.
     """
 
     user: str
@@ -37,14 +37,14 @@ def actor_of(uid: int, pid: int, run: str | None = None) -> Actor:
     Args:
         uid: Its user.
         pid: Its number.
-        run: The run, if it happens during one.
+        run: The run that it belongs to, if any.
     """
     try:
         user = pwd.getpwuid(uid).pw_name
     except KeyError:  # a container's arbitrary uid
         user = str(uid)
-    return Actor(_printed(user), _printed(os.uname().nodename), pid, run)
+    return Actor(_unicode(user), _unicode(os.uname().nodename), pid, run)
 
 
-def _printed(text: str) -> str:
+def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,7 @@
-"""The catalog of a store: what there is, and the changes that users ask for, each durable when its method returns."""
+"""Catalog: the API for a store's artifacts, versions, aliases and runs.
+
+A change is durable when its method returns.
+"""
 
 from __future__ import annotations
 
@@ -7,62 +10,72 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from artfs.catalog import plans, tables
-from artfs.catalog.collecting import Collected, collect
-from artfs.catalog.content import Batch, add_content
-from artfs.catalog.faults import damaged_index
+from artfs.catalog import commands, tables
+from artfs.catalog.commands import (
+    Incoming,
+    NewPart,
+    NewRun,
+    NewVersion,
+    Plan,
+    Received,
+    RemovedVersion,
+    Selection,
+    VersionEdit,
+    VersionKey,
+    VersionUse,
+)
+from artfs.catalog.content_index import ContentBatch, add_content
+from artfs.catalog.index import damaged_index
 from artfs.catalog.journal import Position
-from artfs.catalog.parts import NewPart, add_part
-from artfs.catalog.plans import NewRun, NewVersion, Plan, Target, Use, VersionEdit
-from artfs.catalog.publish import Probe, Publisher
+from artfs.catalog.publish import FaultHook, Publisher
 from artfs.catalog.rebuild import write_first_state
 from artfs.catalog.schema import SCHEMA, STATE_KEY, Artifact, PackRow, Run, Version
 from artfs.catalog.view import View
-from artfs.errors import IntegrityError, StorageError
+from artfs.closing import Closing
+from artfs.errors import ArtfsError, IntegrityError, ReadOnlyStoreError, StorageError
 from artfs.format.operations import Entry, Op, Tree, decode_entry
-from artfs.format.runs import Learnt, Outcome, RunFields
+from artfs.format.runs import EdgeSource, Outcome, RunFields
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from artfs.catalog.actor import Actor
-    from artfs.catalog.environment import Environment
+    from artfs.catalog.index import IndexEnvironment
     from artfs.catalog.journal import Journal
+    from artfs.catalog.retention import RetentionRules
     from artfs.format.pack import Location
     from artfs.names import VersionRef
 
-__all__ = ["Catalog", "Logged", "Record"]
+__all__ = ["Catalog", "JournalRecord", "LoggedVersion"]
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 _USES_PER_RECORD: Final = 100
-"""With as many paths as are kept, each as long as can be, still well below the longest record."""
+"""With as many paths as are kept, each of the greatest length, well below the longest record."""
 
 
-class Logged(NamedTuple):
-    """What became of a version that was to be logged.
+class LoggedVersion(NamedTuple):
+    """The result of logging a version.
 
     Attributes:
         version: The version.
-        created: False when it was there before (`if_changed`).
+        created: False if it was there before (`if_changed`).
     """
 
     version: Version
     created: bool
 
 
-class Record(msgspec.Struct, frozen=True):
+class JournalRecord(msgspec.Struct, frozen=True):
     """A journal record.
 
     Attributes:
         seq: Its number.
         hash: Its hash, which binds it to all before it.
-        entry: What it says.
+        entry: Its body.
     """
 
     seq: int
@@ -70,7 +83,7 @@ class Record(msgspec.Struct, frozen=True):
     entry: Entry
 
 
-class Catalog:
+class Catalog(Closing):
     """A store's catalog. `Catalog.open` and `Catalog.create` make one.
 
     Threads may share it. Its changes raise, besides what each names: StorageError (the system refused; nothing
@@ -81,65 +94,65 @@ class Catalog:
         environment: The index.
         journal: The journal.
         store_id: The store's id.
-        behind: Why the index could not be brought up to the journal when it was opened (a full disk, say); None when it
-            was. What it shows is sound, and lacks the last changes.
+        behind: The reason why the journal could not be applied to the index when it was opened (a full or read-only
+            disk, say); None if it was. The index is undamaged then, and lacks the last changes.
     """
 
-    def __init__(self, environment: Environment, journal: Journal, store_id: bytes, publisher: Publisher) -> None:
+    def __init__(self, environment: IndexEnvironment, journal: Journal, store_id: bytes, publisher: Publisher) -> None:
         self.environment = environment
         self.journal = journal
         self.store_id = store_id
-        self.behind: StorageError | None = None
+        self.behind: ArtfsError | None = None
         self._publisher = publisher
 
     @classmethod
-    def create(cls, environment: Environment, journal: Journal, store_id: bytes) -> Catalog:
-        """Begin the catalog of a new store; open it when another process was quicker.
+    def create(cls, environment: IndexEnvironment, journal: Journal, store_id: bytes) -> Catalog:
+        """Create the catalog of a new store; open it if another process was quicker.
 
         Raises:
             IntegrityError: The journal has records, or the index is of another store.
         """
-        with environment.write() as txn, journal.exclusive():
-            if write_first_state(txn, store_id) and journal.segments():
+        with environment.write() as txn:
+            if write_first_state(txn, store_id) and not journal.is_empty():
                 raise damaged_index("it is empty and the journal is not")
         return cls.open(environment, journal, store_id)
 
     @classmethod
     def open(
         cls,
-        environment: Environment,
+        environment: IndexEnvironment,
         journal: Journal,
         store_id: bytes,
         *,
-        probe: Probe | None = None,
+        fault_hook: FaultHook | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> Catalog:
-        """Open a store's catalog, and apply what the journal has and the index has not.
+        """Open a store's catalog, and apply the journal records that the index does not have.
 
         Args:
             environment: The index.
             journal: The journal.
             store_id: The store's id (16 bytes).
-            probe: For tests: called at each `publish.Point`.
-            clock: Gives the time (nanoseconds since 1970).
+            fault_hook: For tests: called at each `FaultPoint`.
+            clock: Returns the time (nanoseconds since 1970).
 
         Raises:
             IntegrityError: Index and journal do not fit together, or are not this store's, or are damaged.
         """
         with environment.read() as txn:
             begun = tables.META.get(txn, STATE_KEY) is not None
-        if not begun and not journal.segments():
-            return cls.create(environment, journal, store_id)  # whoever made the store was killed before this
+        if not begun and journal.is_empty():
+            return cls.create(environment, journal, store_id)  # its creator was killed before this
         with environment.read() as txn:
             state = View(txn).state()
         if state.schema != SCHEMA:
             raise damaged_index(f"another artfs made it, of schema {state.schema}")
         if state.store_id != store_id:
             raise damaged_index("it belongs to another store")
-        catalog = cls(environment, journal, store_id, Publisher(environment, journal, probe, clock))
+        catalog = cls(environment, journal, store_id, Publisher(environment, journal, fault_hook, clock))
         try:
             catalog._publisher.catch_up()
-        except StorageError as error:
+        except (StorageError, ReadOnlyStoreError) as error:
             catalog.behind = error
         return catalog
 
@@ -148,37 +161,29 @@ class Catalog:
         self.journal.close()
         self.environment.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     # Reading
 
     def view(self) -> View:
-        """Look at the catalog as the last commit left it. Never kept for longer than a request."""
+        """Begin a view of the last committed state. Never keep it for longer than a request."""
         return View(self.environment.begin_read())
 
-    def history(self, after_seq: int = 0) -> Iterator[Record]:
+    def history(self, after_seq: int = 0) -> Iterator[JournalRecord]:
         """Yield the journal's records, each verified with its place in the chain.
 
         Raises:
             IntegrityError: The journal is damaged.
         """
-        for record, _position in self.journal.read(self.journal.near(after_seq, Position.start(self.store_id))):
+        for record, _position in self.journal.read(self.journal.seek(after_seq, Position.start(self.store_id))):
             if record.seq > after_seq:
-                yield Record(record.seq, record.hash, decode_entry(record.body))
+                yield JournalRecord(record.seq, record.hash, decode_entry(record.body))
 
     # Contents
 
     @contextmanager
-    def batch(self) -> Iterator[Batch]:
-        """Add contents in one write transaction, committed at the end. Keep it under 64 MiB, or use `add_content`."""
+    def batch(self) -> Iterator[ContentBatch]:
+        """Add contents in one write transaction of less than 64 MiB; `add_content` takes any number."""
         with self.environment.write() as txn:
-            yield Batch(txn)
+            yield ContentBatch(txn)
 
     def add_content(
         self,
@@ -187,17 +192,17 @@ class Catalog:
         nodes: Iterable[tuple[bytes, bytes]] = (),
         stats: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
-        """Add contents in bounded transactions; see `content.add_content`."""
+        """Add contents in bounded transactions; see `content_index.add_content`."""
         add_content(self.environment, packs, locations, nodes, stats)
 
     # Changes
 
     def publish(self, build: Callable[[View], Sequence[Op]], who: Actor) -> int:
-        """Publish operations of one's own making: the primitive below all others.
+        """Publish operations that the caller makes: the primitive below all others.
 
         Args:
-            build: Gives the operations, looking at the catalog under the write lock; the first serial it may give out
-                is `view.state().next_serial`.
+            build: Returns the operations for the catalog as it is under the write lock; the first serial that it may
+                issue is `view.state().next_serial`. It may be called more than once.
             who: For the journal.
 
         Returns:
@@ -213,132 +218,190 @@ class Catalog:
 
         return self._publisher.publish(plan, who)[0]
 
-    def create_version(self, new: NewVersion, tree: Tree, who: Actor, *, if_changed: bool = False) -> Logged:
-        """Log a version whose contents are stored; see `plans.log_version`."""
+    def create_version(self, new: NewVersion, tree: Tree, who: Actor, *, if_changed: bool = False) -> LoggedVersion:
+        """Log a version whose contents are stored; see `commands.log_version`."""
 
-        def build(plan: Plan) -> Callable[[View], Logged]:
-            target, created = plans.log_version(plan, new, tree, if_changed=if_changed)
-            return lambda view: Logged(_version(view, target), created)
+        def build(plan: Plan) -> Callable[[View], LoggedVersion]:
+            target, created = commands.log_version(plan, new, tree, if_changed=if_changed)
+            return lambda view: LoggedVersion(_version(view, target), created)
+
+        return self._publisher.publish(build, who)[1]
+
+    def log_again(self, ref: VersionRef, run: str, who: Actor, *, aliases: Sequence[str] = ()) -> Version:
+        """Record that a run logged a version that is there; see `commands.log_again`."""
+        return self._change(lambda plan: commands.log_again(plan, ref, run, aliases), _version, who)
+
+    def link(self, ref: VersionRef, name: str, who: Actor, *, aliases: Sequence[str] = ()) -> LoggedVersion:
+        """Log the contents of a version under another name; see `commands.link`."""
+
+        def build(plan: Plan) -> Callable[[View], LoggedVersion]:
+            target, created = commands.link(plan, ref, name, aliases, who.run)
+            return lambda view: LoggedVersion(_version(view, target), created)
 
         return self._publisher.publish(build, who)[1]
 
-    def link(self, ref: VersionRef, name: str, who: Actor, *, aliases: Sequence[str] = ()) -> Logged:
-        """Log the contents of a version under another name; see `plans.link`."""
+    def restore(
+        self, ref: VersionRef, who: Actor, *, description: str | None = None, aliases: Sequence[str] = ()
+    ) -> Version:
+        """Log the contents of an earlier version as the next one; see `commands.restore`."""
+        return self._change(lambda plan: commands.restore(plan, ref, description, aliases, who.run)[0], _version, who)
 
-        def build(plan: Plan) -> Callable[[View], Logged]:
-            target, created = plans.link(plan, ref, name, aliases, who.run)
-            return lambda view: Logged(_version(view, target), created)
+    def receive_versions(self, incoming: Incoming, who: Actor, *, dry_run: bool = False) -> Received:
+        """Take versions that come from another store, in one journal record; see `commands.receive_versions`."""
 
-        return self._publisher.publish(build, who)[1]
+        def build(plan: Plan) -> Callable[[View], Received]:
+            received = commands.receive_versions(plan, incoming)
+            return lambda _view: received
+
+        return self._publisher.dry_run(build) if dry_run else self._publisher.publish(build, who)[1]
 
     def set_alias(self, ref: VersionRef, alias: str, who: Actor) -> Version:
-        """Let an alias name a version; see `plans.set_alias`."""
-        return self._change(lambda plan: plans.set_alias(plan, ref, alias), _version, who)
+        """Set an alias to a version; see `commands.set_alias`."""
+        return self._change(lambda plan: commands.set_alias(plan, ref, alias), _version, who)
 
     def remove_alias(self, name: str, alias: str, who: Actor) -> None:
-        """Remove an alias; see `plans.remove_alias`."""
-        self._change(lambda plan: plans.remove_alias(plan, name, alias), _nothing, who)
+        """Remove an alias; see `commands.remove_alias`."""
+        self._change(lambda plan: commands.remove_alias(plan, name, alias), _nothing, who)
 
     def edit_version(
         self, ref: VersionRef, edit: VersionEdit | Callable[[Version], VersionEdit], who: Actor
     ) -> Version:
-        """Change description, metadata, tags or time to live of a version; see `plans.edit_version`.
+        """Change description, metadata, tags or time to live of a version; see `commands.edit_version`.
 
-        A callable gets the version as it is under the write lock, so that no other's edit is lost.
+        A callable gets the version as it is under the write lock, so that no other's edit is lost; it may be called
+        more than once.
         """
-        return self._change(lambda plan: plans.edit_version(plan, ref, edit), _version, who)
+        return self._change(lambda plan: commands.edit_version(plan, ref, edit), _version, who)
 
     def edit_artifact(self, name: str, who: Actor, *, description: str) -> Artifact:
-        """Change an artifact's description; see `plans.edit_artifact`."""
-        return self._change(lambda plan: plans.edit_artifact(plan, name, description), _artifact, who)
+        """Change an artifact's description; see `commands.edit_artifact`."""
+        return self._change(lambda plan: commands.edit_artifact(plan, name, description), _artifact, who)
 
     def rename(self, name: str, new: str, who: Actor) -> Artifact:
-        """Give an artifact another name; see `plans.rename`."""
-        return self._change(lambda plan: plans.rename(plan, name, new), _artifact, who)
+        """Give an artifact another name; see `commands.rename`."""
+        return self._change(lambda plan: commands.rename(plan, name, new), _artifact, who)
 
     def delete_version(self, ref: VersionRef, who: Actor, *, delete_aliases: bool = False) -> Version:
-        """Delete a version; see `plans.delete_versions`."""
+        """Delete a version; see `commands.delete_versions`."""
 
-        def build(plan: Plan) -> Target:
+        def build(plan: Plan) -> VersionKey:
             index = plan.view.resolve(ref).index
-            return plans.delete_versions(plan, ref.name, [index], delete_aliases=delete_aliases)[0]
+            return commands.delete_versions(plan, ref.name, [index], delete_aliases=delete_aliases)[0]
 
         return self._change(build, _version, who)
 
     def delete_versions(
         self, name: str, indexes: Iterable[int], who: Actor, *, delete_aliases: bool = False
     ) -> list[Version]:
-        """Delete versions, all or none; see `plans.delete_versions`."""
-        doomed = list(indexes)
+        """Delete versions, all or none; see `commands.delete_versions`."""
+        deleted = list(indexes)
         return self._change(
-            lambda plan: plans.delete_versions(plan, name, doomed, delete_aliases=delete_aliases),
+            lambda plan: commands.delete_versions(plan, name, deleted, delete_aliases=delete_aliases),
             lambda view, targets: [_version(view, target) for target in targets],
             who,
         )
 
-    def keep_last(self, name: str, count: int, who: Actor, *, delete_aliases: bool = False) -> list[Version]:
-        """Delete all versions but the newest; see `plans.keep_last`."""
-        return self._change(
-            lambda plan: plans.keep_last(plan, name, count, delete_aliases=delete_aliases),
-            lambda view, targets: [_version(view, target) for target in targets],
-            who,
-        )
+    def delete_selected(
+        self,
+        selected: Sequence[Selection],
+        who: Actor,
+        rules: RetentionRules | None = None,
+        *,
+        delete_aliases: bool = False,
+        dry_run: bool = False,
+    ) -> list[Version]:
+        """Delete those of the versions that rules let go, all or none; see `commands.delete_selected`."""
+
+        def build(plan: Plan) -> Callable[[View], list[Version]]:
+            targets = commands.delete_selected(plan, selected, rules, delete_aliases=delete_aliases)
+            return lambda view: [_version(view, target) for target in targets]
+
+        return self._publisher.dry_run(build) if dry_run else self._publisher.publish(build, who)[1]
+
+    def judge_selected(
+        self, selected: Sequence[Selection], rules: RetentionRules | None = None, *, delete_aliases: bool = False
+    ) -> list[tuple[str, Version, tuple[str, ...]]]:
+        """Return what `delete_selected` would delete and what not; see `commands.judge_selected`."""
+
+        def build(plan: Plan) -> Callable[[View], list[tuple[str, Version, tuple[str, ...]]]]:
+            judged = commands.judge_selected(plan, selected, rules, delete_aliases=delete_aliases)
+            return lambda _view: judged
+
+        return self._publisher.dry_run(build)
 
     def undelete_version(self, name: str, index: int, who: Actor) -> Version:
-        """Take back the deletion of a version; see `plans.undelete_version`."""
-        return self._change(lambda plan: plans.undelete_version(plan, name, index), _version, who)
+        """Undelete a version; see `commands.undelete_versions`."""
+        return self._change(lambda plan: commands.undelete_versions(plan, name, [index])[0], _version, who)
+
+    def undelete_versions(self, name: str, who: Actor) -> list[Version]:
+        """Undelete all versions of an artifact that can be brought back; see `commands.undelete_versions`."""
+
+        def build(plan: Plan) -> Callable[[View], list[Version]]:
+            targets = commands.undelete_versions(plan, name)
+            return lambda view: [_version(view, target) for target in targets]
+
+        return self._publisher.publish(build, who)[1]
 
     def delete_artifact(self, name: str, who: Actor, *, delete_aliases: bool = False) -> Artifact:
-        """Delete an artifact with all its versions; see `plans.delete_artifact`."""
+        """Delete an artifact with all its versions; see `commands.delete_artifact`."""
         return self._change(
-            lambda plan: plans.delete_artifact(plan, name, delete_aliases=delete_aliases), _artifact, who
+            lambda plan: commands.delete_artifact(plan, name, delete_aliases=delete_aliases), _artifact, who
         )
 
-    def collect(self, who: Actor, *, limit: int, dry_run: bool = False) -> list[Collected]:
-        """Let go of deleted and expired versions; see `collecting.collect`."""
-        found: list[Collected] = []
+    def delete_artifacts(
+        self, names: Sequence[str], who: Actor, *, delete_aliases: bool = False, dry_run: bool = False
+    ) -> list[Artifact]:
+        """Delete several artifacts, all or none; see `commands.delete_artifact`."""
 
-        def build(plan: Plan) -> Callable[[View], None]:
-            found.extend(collect(plan, limit))
-            if dry_run:
-                plan.ops.clear()
-            return lambda _view: None
+        def build(plan: Plan) -> Callable[[View], list[Artifact]]:
+            serials = [commands.delete_artifact(plan, name, delete_aliases=delete_aliases) for name in names]
+            return lambda view: [_artifact(view, serial) for serial in serials]
 
-        self._publisher.publish(build, who)
-        return found
+        return self._publisher.dry_run(build) if dry_run else self._publisher.publish(build, who)[1]
+
+    def expire_versions(
+        self, who: Actor, *, limit: int, grace_ns: int = 0, dry_run: bool = False
+    ) -> list[RemovedVersion]:
+        """Remove deleted and expired versions for good; see `commands.expire_versions`."""
+
+        def build(plan: Plan) -> Callable[[View], list[RemovedVersion]]:
+            removed = commands.expire_versions(plan, limit, grace_ns=grace_ns)
+            return lambda _view: removed
+
+        return self._publisher.dry_run(build) if dry_run else self._publisher.publish(build, who)[1]
 
     # Runs
 
     def start_run(self, new: NewRun, who: Actor) -> Run:
-        """Start a run, or let one go on; see `plans.start_run`."""
-        return self._change(lambda plan: plans.start_run(plan, new, who), _run, who)
+        """Start or resume a run; see `commands.start_run`."""
+        return self._change(lambda plan: commands.start_run(plan, new, who), _run, who)
 
     def edit_run(self, run: str, edit: Callable[[RunFields], RunFields], who: Actor) -> Run:
-        """Change what can be changed of a run, given what it is under the write lock; see `plans.edit_run`."""
-        return self._change(lambda plan: plans.edit_run(plan, run, edit), _run, who)
+        """Edit a run as it is under the write lock; see `commands.edit_run`."""
+        return self._change(lambda plan: commands.edit_run(plan, run, edit), _run, who)
 
     def finish_run(self, run: str, state: Outcome, who: Actor, *, exit_code: int | None = None) -> Run:
-        """End a run; see `plans.finish_run`."""
-        return self._change(lambda plan: plans.finish_run(plan, run, state, exit_code), _run, who)
+        """End a run; see `commands.finish_run`."""
+        return self._change(lambda plan: commands.finish_run(plan, run, state, exit_code), _run, who)
 
     def end_crashed(self, runs: Iterable[str], who: Actor) -> list[str]:
-        """End those of the runs whose process has died, and give their ids; see `plans.end_crashed`."""
-        looked_at = list(runs)
-        return self._change(lambda plan: plans.end_crashed(plan, looked_at), lambda _view, ended: ended, who)
+        """End those of the runs whose process has died, and return their ids; see `commands.end_crashed`."""
+        candidates = list(runs)
+        return self._change(lambda plan: commands.end_crashed(plan, candidates), lambda _view, ended: ended, who)
 
-    def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: Learnt = "api") -> Version:
-        """Note that a run uses a version; see `plans.use_version`."""
-        return self._change(lambda plan: plans.use_version(plan, run, ref, how), _version, who)
+    def use_version(self, run: str, ref: VersionRef, who: Actor, *, how: EdgeSource = "api") -> Version:
+        """Record that a run uses a version; see `commands.use_version`."""
+        return self._change(lambda plan: commands.use_version(plan, run, ref, how), _version, who)
 
-    def use_versions(self, run: str, uses: Iterable[Use], who: Actor) -> None:
-        """Note what a run opened of versions, in records of bounded size; see `plans.use_versions`."""
+    def use_versions(self, run: str, uses: Iterable[VersionUse], who: Actor) -> None:
+        """Record what a run opened of versions, in records of bounded size; see `commands.use_versions`."""
         waiting = iter(uses)
         while some := list(islice(waiting, _USES_PER_RECORD)):
             self._change(partial(_plan_uses, run=run, uses=some), _nothing, who)
 
     def add_part(self, new: NewPart, who: Actor) -> None:
-        """Add to a version that several processes make together; see `parts.add_part`."""
-        self._change(lambda plan: add_part(plan, new), lambda _view, _number: None, who)
+        """Add a part to a version that several processes make together; see `commands.add_part`."""
+        self._change(lambda plan: commands.add_part(plan, new), lambda _view, _number: None, who)
 
     def _change(self, plan: Callable[[Plan], K], result: Callable[[View, K], T], who: Actor) -> T:
         def build(made: Plan) -> Callable[[View], T]:
@@ -352,11 +415,11 @@ def _nothing(_view: View, _target: None) -> None:
     pass
 
 
-def _plan_uses(plan: Plan, run: str, uses: Iterable[Use]) -> None:
-    plans.use_versions(plan, run, uses)
+def _plan_uses(plan: Plan, run: str, uses: Sequence[VersionUse]) -> None:
+    commands.use_versions(plan, run, uses)
 
 
-def _version(view: View, target: Target) -> Version:
+def _version(view: View, target: VersionKey) -> Version:
     version = view.version(target.artifact, target.index, deleted=True)
     if version is None:
         raise IntegrityError(f"version {target.index} of artifact {target.artifact} is missing")
@@ -364,7 +427,7 @@ def _version(view: View, target: Target) -> Version:
 
 
 def _run(view: View, run: str) -> Run:
-    return view.known_run(run)
+    return view.resolve_run(run)
 
 
 def _artifact(view: View, serial: int) -> Artifact:

@@ -1,55 +1,88 @@
-"""The rules of metadata, in one place: a JSON object, kept as canonical bytes.
+"""Validation of metadata and of the other fields of a version.
 
-Canonical: UTF-8, keys sorted, no spaces, NaN as null. Equal metadata are equal bytes.
+Metadata are a JSON object, stored as canonical bytes: UTF-8, keys sorted, no spaces; `json_values` says what is kept of
+each value. Equal metadata are equal bytes.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from artfs.catalog.json_values import MAX_METADATA_DEPTH, Json, Place, place_words, restored, to_json
 from artfs.errors import InvalidInputError
+from artfs.format.operations import VersionFields
+from artfs.names import parse_tag
 
-__all__ = ["MAX_METADATA_BYTES", "MAX_METADATA_DEPTH", "MAX_METADATA_KEYS", "decode_metadata", "encode_metadata"]
+__all__ = [
+    "EMPTY_METADATA",
+    "MAX_METADATA_BYTES",
+    "MAX_METADATA_DEPTH",
+    "MAX_METADATA_KEYS",
+    "check_key_count",
+    "check_text",
+    "checked_fields",
+    "decode_metadata",
+    "encode_metadata",
+    "encode_value",
+    "json_object",
+    "merge_metadata",
+]
+
+EMPTY_METADATA: Final = b"{}"
 
 MAX_METADATA_KEYS: Final = 100
 """At the top level."""
-MAX_METADATA_DEPTH: Final = 64
 MAX_METADATA_BYTES: Final = 16 << 20
+_MAX_TEXT_BYTES: Final = 1 << 20
 
 
-def encode_metadata(metadata: Mapping[str, object], *, max_keys: int | None = MAX_METADATA_KEYS) -> bytes:
+def encode_metadata(
+    metadata: Mapping[str, object], *, max_keys: int | None = MAX_METADATA_KEYS, what: str = "metadata"
+) -> bytes:
     """Return metadata as canonical JSON.
 
     Args:
-        metadata: Mappings with text keys, lists, tuples, text, numbers, booleans, None, and whatever has a `tolist`
-            that gives such (numpy scalars and arrays). Nothing of it is kept.
-        max_keys: How many keys are allowed at the top level; None: any number.
+        metadata: A mapping of values that `json_values` can keep. No reference to them is.
+        max_keys: The most keys at the top level; None: any number.
+        what: Their name in messages.
 
     Raises:
-        TypeError: A value is of another type.
-        InvalidInputError: A value is not allowed: infinite, nested too deeply, no Unicode; or they are too many or
-            too long.
+        TypeError: A value is of a type that JSON cannot express.
+        InvalidInputError: A value is not allowed: nested too deeply, no Unicode; or they are too many or too long.
     """
     if not isinstance(metadata, Mapping):
-        raise TypeError(f"metadata must be a JSON object, not {type(metadata).__name__}")
-    if max_keys is not None and len(metadata) > max_keys:
-        raise InvalidInputError(f"metadata has {len(metadata)} top-level keys: at most {max_keys} are allowed")
-    try:
-        data = json.dumps(
-            _plain(metadata, "metadata", 0), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-        ).encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInputError("metadata holds text that is not Unicode") from error
+        raise TypeError(f"{what} must be a JSON object, not {type(metadata).__name__}")
+    check_key_count(len(metadata), max_keys, what)
+    return encode_value(to_json(metadata, what), what)
+
+
+def encode_value(value: Json, place: Place) -> bytes:
+    """Return canonical JSON of a JSON value.
+
+    Raises:
+        InvalidInputError: It is too long.
+    """
+    data = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
     if len(data) > MAX_METADATA_BYTES:
-        raise InvalidInputError(f"metadata of {len(data)} bytes is too long: at most {MAX_METADATA_BYTES} are allowed")
+        raise InvalidInputError(
+            f"{place_words(place)} of {len(data)} bytes is too long: at most {MAX_METADATA_BYTES} are allowed"
+        )
     return data
 
 
 def decode_metadata(data: bytes, *, max_keys: int | None = MAX_METADATA_KEYS) -> dict[str, object]:
     """Return a fresh copy of the metadata that `encode_metadata` made bytes of.
+
+    Raises:
+        InvalidInputError: The bytes are nothing that it could have made.
+    """
+    return {key: restored(value) for key, value in json_object(data, max_keys=max_keys).items()}
+
+
+def json_object(data: bytes, *, max_keys: int | None = MAX_METADATA_KEYS) -> dict[str, Json]:
+    """Return the JSON object that `encode_metadata` made bytes of, infinite numbers as they are kept.
 
     Raises:
         InvalidInputError: The bytes are nothing that it could have made.
@@ -63,35 +96,63 @@ def decode_metadata(data: bytes, *, max_keys: int | None = MAX_METADATA_KEYS) ->
     raise InvalidInputError("metadata is no canonical JSON object")
 
 
-def _plain(value: object, where: str, depth: int) -> object:
-    """Return a JSON value without NaN, made of plain types."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str | int):
-        return str(value) if isinstance(value, str) else int(value)
-    if isinstance(value, float):
-        return _number(float(value), where)
-    if depth >= MAX_METADATA_DEPTH:
-        raise InvalidInputError(f"{where} is nested too deeply: at most {MAX_METADATA_DEPTH} levels are allowed")
-    if isinstance(value, Mapping):
-        return {_key(key, where): _plain(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{where}[{number}]", depth + 1) for number, item in enumerate(value)]
-    tolist = getattr(value, "tolist", None)
-    if not callable(tolist):
-        raise TypeError(f"{where} is a {type(value).__name__}, which JSON cannot express")
-    return _plain(tolist(), where, depth + 1)
+def check_key_count(count: int, max_keys: int | None, what: str) -> None:
+    """Refuse too many keys at the top level.
+
+    Raises:
+        InvalidInputError: They are.
+    """
+    if max_keys is not None and count > max_keys:
+        raise InvalidInputError(f"{what} has {count} top-level keys: at most {max_keys} are allowed")
 
 
-def _key(key: object, where: str) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"{where} has the key {key!r}: keys must be text")
-    return str(key)
+def checked_fields(description: str, metadata: bytes, tags: Sequence[str], ttl_ns: int | None) -> VersionFields:
+    """Return a version's fields, checked.
+
+    Raises:
+        InvalidInputError: A value is not allowed.
+    """
+    if metadata != EMPTY_METADATA:
+        decode_metadata(metadata)
+    if ttl_ns is not None and not 0 < ttl_ns < 1 << 63:
+        raise InvalidInputError("a time to live must be positive")
+    return VersionFields(
+        check_text(description, "description"), metadata, tuple(dict.fromkeys(map(parse_tag, tags))), ttl_ns
+    )
 
 
-def _number(value: float, where: str) -> float | None:
-    if math.isnan(value):
-        return None
-    if math.isinf(value):
-        raise InvalidInputError(f"{where} is infinite, which JSON cannot express")
-    return value
+def check_text(text: str, what: str) -> str:
+    """Return text that can be stored.
+
+    Raises:
+        TypeError: It is no text.
+        InvalidInputError: It cannot: it is no Unicode, or too long.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"the {what} must be text, not {type(text).__name__}")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(f"the {what} holds text that is not Unicode") from error
+    if size > _MAX_TEXT_BYTES:
+        raise InvalidInputError(f"the {what} of {size} bytes is too long: at most {_MAX_TEXT_BYTES} are allowed")
+    return str.__str__(text)  # of a subclass the plain text
+
+
+def merge_metadata(before: bytes, here: bytes, now: bytes, *, max_keys: int | None = MAX_METADATA_KEYS) -> bytes:
+    """Apply the changes from one state to another to what is stored now, key by key at the top level.
+
+    Args:
+        before: The state that was changed.
+        here: The state after the changes.
+        now: The state that is stored, which others may have changed.
+        max_keys: The most keys at the top level; None: any number.
+
+    Raises:
+        InvalidInputError: Together they are too many or too long.
+    """
+    old, new, merged = (json_object(data, max_keys=max_keys) for data in (before, here, now))
+    for key in old.keys() - new.keys():
+        merged.pop(key, None)
+    merged.update({key: value for key, value in new.items() if key not in old or old[key] != value})
+    return encode_metadata(merged, max_keys=max_keys)

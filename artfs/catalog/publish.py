@@ -1,14 +1,18 @@
-"""How a change becomes part of the catalog (docs/FORMAT.md, "Publishing").
+"""Publish a catalog change atomically: the synced journal record is the commit point.
 
-Nothing of it may change places:
+The order is fixed (docs/FORMAT.md, "Publishing"):
 
-1. take LMDB's write lock, then the journal's; apply what others left in the journal;
+1. take LMDB's write lock; apply the journal records that the index does not have;
 2. plan the operations, encode the record, apply it in the transaction;
-3. append the record to the journal and sync it: **the commit point**;
+3. append the record to the journal, if it still ends where the index is, and sync it: **the commit point**;
 4. commit the transaction.
 
-What fails before 3 leaves nothing behind. When the sync fails, nobody knows: OutcomeUnknownError. When 4 fails, the
-change has happened, and the next one to open the store applies it from the journal.
+A failure before 3 leaves nothing behind. If another writer's record came first at 3, everything is done again from 1:
+that is why a plan must have no side effects. A failed sync raises OutcomeUnknownError: nobody knows. If 4 fails, the
+change has happened, and the next process that opens the store applies it from the journal.
+
+The append is under LMDB's write lock, which is right for a local file. A journal behind a network must be appended to
+without it, between a plan on a read view and the transaction that applies the record as it comes back.
 """
 
 from __future__ import annotations
@@ -16,12 +20,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from artfs.catalog.apply import apply
-from artfs.catalog.faults import damaged_index
-from artfs.catalog.journal import Position
-from artfs.catalog.plans.plan import Plan
+from artfs.catalog.commands.plan import Plan
+from artfs.catalog.index import damaged_index
+from artfs.catalog.journal import JournalConflictError
 from artfs.catalog.schema import SCHEMA
 from artfs.catalog.view import View
 from artfs.errors import ArtfsError, InvalidInputError, OutcomeUnknownError
@@ -32,79 +36,75 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from artfs.catalog.actor import Actor
-    from artfs.catalog.environment import Environment
+    from artfs.catalog.index import IndexEnvironment
     from artfs.catalog.journal import Journal
-    from artfs.catalog.schema import State
-    from artfs.catalog.tables import Txn
+    from artfs.catalog.schema import IndexState
+    from artfs.kv.checked_rows import Txn
 
-__all__ = ["Point", "Probe", "Publisher", "position_of"]
+__all__ = ["FaultHook", "FaultPoint", "Publisher"]
 
 T = TypeVar("T")
 
+_CONTENTION_SECONDS: Final = 60
+"""After which a change that other writers always precede is given up."""
 
-class Point(Enum):
-    """A moment of a publication, for tests that make something fail just then."""
+
+class FaultPoint(Enum):
+    """A moment of a publication, for tests that inject a fault there."""
 
     APPLIED = auto()
     """In the transaction; nothing is written yet."""
     WRITTEN = auto()
-    """In the journal, not synced. An OSError here is taken for a failed sync."""
+    """In the journal, not synced: `LocalJournal` calls its `on_written`."""
     SYNCED = auto()
     """Past the commit point; the transaction is not committed."""
     COMMITTED = auto()
 
 
-Probe: TypeAlias = Callable[[Point], None]
-
-
-def position_of(state: State) -> Position:
-    """Where in the journal the index stands."""
-    return Position(state.segment, state.segment_length, state.seq, state.head)
+FaultHook: TypeAlias = Callable[[FaultPoint], None]
 
 
 class Publisher:
-    """Appends to the journal and applies it.
+    """Appends to the journal and applies it to the index.
 
     Args:
         environment: The index.
         journal: The journal.
-        probe: Called at each `Point`.
-        clock: Gives the time (nanoseconds since 1970).
+        fault_hook: Called at each `FaultPoint` but WRITTEN.
+        clock: Returns the time (nanoseconds since 1970).
     """
 
     def __init__(
         self,
-        environment: Environment,
+        environment: IndexEnvironment,
         journal: Journal,
-        probe: Probe | None = None,
+        fault_hook: FaultHook | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._environment = environment
         self._journal = journal
-        self._probe = probe or (lambda _point: None)
+        self._fault_hook = fault_hook or (lambda _point: None)
         self._clock = clock
 
     def catch_up(self) -> None:
-        """Apply what the journal has and the index has not. Without such, costs three stats and no lock.
+        """Apply the journal records that the index does not have. Without any, it costs three stats.
 
         Raises:
             IntegrityError: Journal and index do not fit together.
             StorageError: The system refused.
         """
         with self._environment.read() as txn:
-            position = position_of(View(txn).state())
-        if self._journal.is_behind(position):
-            with self._environment.write() as txn, self._journal.exclusive():
+            position = View(txn).state().position
+        if self._journal.has_more(position):
+            with self._environment.write() as txn:
                 self._catch_up(txn)
 
-    def _catch_up(self, txn: Txn) -> State:
+    def _catch_up(self, txn: Txn) -> IndexState:
         state = View(txn).state()
         if state.schema != SCHEMA:
             raise damaged_index(f"another artfs made it, of schema {state.schema}")
-        position = position_of(state)
-        if self._journal.is_behind(position):
-            self._journal.settle(position)
-            for record, after in self._journal.read(position):
+        if self._journal.has_more(state.position):
+            for record, after in self._journal.read_durable(state.position):
                 state = apply(txn, state, decode_entry(record.body), after)
         return state
 
@@ -112,8 +112,9 @@ class Publisher:
         """Publish one change.
 
         Args:
-            build: Adds the operations to a plan, and gives what reads the result once they are applied. Without
-                operations nothing is published.
+            build: Adds the operations to a plan, and returns a function that reads the result once they are applied.
+                Without operations nothing is published. It is called again, on a new plan over a newer catalog, when
+                another writer was first: it must change nothing but the plan, and use up nothing that it was given.
             who: For the journal.
 
         Returns:
@@ -123,18 +124,29 @@ class Publisher:
             StorageError: The system refused; nothing happened.
             OutcomeUnknownError: The journal could not be synced.
             ReadOnlyStoreError: A commit or fsync failed earlier.
+            JournalConflictError: Other writers were first, again and again.
         """
+        deadline = time.monotonic() + _CONTENTION_SECONDS
         published: list[tuple[int, T]] = []
-        try:
-            with self._environment.write() as txn:
-                with self._journal.exclusive():
+        while not published:
+            try:
+                with self._environment.write() as txn:
                     self._publish(txn, build, who, published)
-                self._probe(Point.SYNCED)
-            self._probe(Point.COMMITTED)
-        except ArtfsError:
-            if not published:  # past the commit point it is no failure: the environment is poisoned, the change is made
-                raise
+                    self._fault_hook(FaultPoint.SYNCED)
+                self._fault_hook(FaultPoint.COMMITTED)
+            except JournalConflictError:
+                if time.monotonic() > deadline:
+                    raise
+            except ArtfsError:
+                if not published:
+                    raise  # past the commit point it is no failure: the environment is poisoned, the change is made
         return published[0]
+
+    def dry_run(self, build: Callable[[Plan], Callable[[View], T]]) -> T:
+        """Return the result of a change that is planned and not made; nothing is written, no lock is taken."""
+        with self._environment.read() as txn:
+            view = View(txn)
+            return build(Plan(view, self._clock()))(view)
 
     def _publish(
         self,
@@ -151,14 +163,12 @@ class Publisher:
             published.append((0, result(view)))
             return
         entry, body = _entry(plan.now_ns, who, plan.ops)
-        record, own = encode_record(state.seq + 1, state.head, body)
-        position = position_of(state)
-        after = position.after(state.seq + 1, len(record), own)
-        apply(txn, state, entry, after)
+        record, _hash = encode_record(state.seq + 1, state.head, body)
+        apply(txn, state, entry, state.position.after(record))
         value = result(view)
-        self._probe(Point.APPLIED)
+        self._fault_hook(FaultPoint.APPLIED)
         try:
-            self._journal.append(position, record, lambda: self._probe(Point.WRITTEN))
+            self._journal.append(state.position, record)
         except OutcomeUnknownError as error:
             self._environment.poison(str(error))
             raise
@@ -166,7 +176,7 @@ class Publisher:
 
 
 def _entry(now_ns: int, who: Actor, ops: Sequence[Op]) -> tuple[Entry, bytes]:
-    """Return an entry as it will be read back, and its bytes: what could not be read must never be written."""
+    """Return an entry as it will be read back, and its bytes. One that cannot be read is refused."""
     try:
         body = encode_entry(Entry(now_ns, who.user, who.host, who.pid, who.run, tuple(ops)))
         return decode_entry(body), body

@@ -1,4 +1,4 @@
-"""The tables of the index, and what every key and value in them means.
+"""Schema of the index: the tables, and the meaning of every key and value.
 
 The index is an LMDB environment. All of it is derived: `chunks`, `nodes` and `packs` from the pack files, `statcache`
 from nothing that matters, and the rest from the journal. Serials and indexes in keys are big-endian u64, so that LMDB's
@@ -6,26 +6,29 @@ order is the order of numbers; rows are msgpack arrays, to which fields are only
 checksum over key and row (see `tables`), because LMDB has none; only `nodes` goes without, its keys are digests.
 
     table        key                          value
-    m meta       b"state"                     State: how far the journal is applied
-    n names      name, UTF-8                  NameRow: who bears the name, and the next version index under it
+    m meta       b"state"                     IndexState: the place up to which the journal is applied
+    n names      name, UTF-8                  NameRow: the artifact of the name, and the next version index under it
     a artifacts  serial                       Artifact, deleted ones too
     v versions   artifact serial, index       Version, deleted and removed ones too
     l aliases    artifact serial, alias       AliasRow
-    e members    parent serial, own serial    nothing: what a directory of the mount lists, in the order of readdir
-    s serials    serial                       SerialRow: what bears it
+    e members    parent serial, own serial    nothing: the children of a directory of the mount, in readdir's order
+    s serials    serial                       SerialRow: the artifact, version or alias that has it
     r runs       run id                       Run
-    o order      started ns, run id           nothing: the runs in order
-    g edges      run id, kind, artifact serial, index   Edge: what a run used (kind 1) and logged (kind 2)
-    b bearers    artifact serial, index, kind, run id   nothing: the same edges from their other end
-    d parts      digest of name and group, number   Part: what was added to a version that is not finished
+    o order      started ns, run id           nothing: the runs in the order of their start
+    g edges      run id, kind, artifact serial, index   Edge: a version that a run used (kind 1) or logged (kind 2)
+    b bearers    artifact serial, index, kind, run id   nothing: the same edges by version
+    d parts      digest of name and group, number   DistributedPart: a part of a version that is not finished
+    y origins    artifact serial, index       Origin (`format.operations`): what an imported version is elsewhere
+    w deletions    artifact serial, index       Deletion: of a deleted version that gc has not removed
+    u gaps       artifact serial, index       the first index behind a gap: from the key's on none was ever used
     c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
     q condemned  kind (one byte), digest      nothing: a chunk or node that gc is about to remove
-    x statcache  16 bytes                     the store layer's business
+    x statcache  16 bytes                     rows of the stat cache (`store.write.statcache`)
 
-The parent of all artifacts is serial 0. One counter gives serials to artifacts, versions and aliases alike, and none
-twice: inode numbers and directory offsets are made of them.
+The parent of all artifacts is serial 0. One counter issues the serials of artifacts, versions and aliases, and none
+twice: inode numbers and directory offsets are computed from them.
 """
 
 from __future__ import annotations
@@ -35,9 +38,11 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from artfs.catalog.journal import Position
 from artfs.format.digest import digest
 from artfs.format.operations import Tree, VersionFields
-from artfs.format.runs import Learnt, Outcome, Process, RunFields
+from artfs.format.runs import EdgeSource, Outcome, Process, RunFields
+from artfs.procfs import is_dead
 
 __all__ = [
     "ROOT_SERIAL",
@@ -45,35 +50,37 @@ __all__ = [
     "STATE_KEY",
     "AliasRow",
     "Artifact",
+    "Deletion",
+    "DistributedPart",
     "Edge",
     "EdgeKind",
+    "IndexState",
     "NameRow",
     "PackRow",
-    "Part",
     "Run",
     "RunState",
     "SerialKind",
     "SerialRow",
-    "State",
     "Version",
     "alias_key",
-    "bearer_key",
     "condemned_key",
+    "edge_by_version_key",
     "edge_key",
-    "order_key",
     "pair_key",
     "part_key",
+    "run_by_time_key",
     "serial_key",
+    "state_now",
 ]
 
 SCHEMA: Final = 4
-"""Goes up whenever the tables change; an index of another schema is rebuilt, never migrated."""
+"""Raised whenever the tables change; an index of another schema is rebuilt, never migrated."""
 ROOT_SERIAL: Final = 0
 STATE_KEY: Final = b"state"
 
 
-class State(msgspec.Struct, frozen=True, array_like=True):
-    """How far the journal is applied. Changed in the same transaction as what it tells of.
+class IndexState(msgspec.Struct, frozen=True, array_like=True):
+    """The place up to which the journal is applied. It changes in the same transaction as the tables.
 
     Attributes:
         schema: `SCHEMA` of the artfs that made the tables.
@@ -81,8 +88,8 @@ class State(msgspec.Struct, frozen=True, array_like=True):
         seq: The last journal record applied; 0 when none was.
         head: That record's hash, or the journal's genesis.
         segment: First seq of the segment that holds it.
-        segment_length: Where in the segment it ends; 0 before the first segment is made.
-        next_serial: The serial that the next artifact, version or alias gets.
+        segment_length: Its end in the segment; 0 before the first segment exists.
+        next_serial: The serial of the next artifact, version or alias.
     """
 
     schema: int
@@ -93,14 +100,19 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     segment_length: int
     next_serial: int
 
+    @property
+    def position(self) -> Position:
+        """The end of the last journal record applied."""
+        return Position(self.segment, self.segment_length, self.seq, self.head)
+
 
 class NameRow(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of a name. A row stays for ever, or an index could come back under the name.
+    """A name. The row stays for ever, or a version index could be used again under the name.
 
     Attributes:
-        serial: The artifact that bears it; 0 when none does.
+        serial: The artifact that has it; 0 when none does.
         next_index: The index of the next version under it.
-        owner: The artifact that bore it last.
+        owner: The artifact that had it last.
     """
 
     serial: int
@@ -137,11 +149,11 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
         index: N of vN.
         tree: Its contents.
         created_ns: When it was logged (nanoseconds since 1970).
-        fields: What can be edited.
+        fields: The fields that can be edited.
         logged_by: The run that logged it.
-        source: The version that it is a link to, as it was called then (`animals:v3`).
+        source: The version that it is a link to or was restored from, by its reference then (`animals:v3`).
         deleted: Listed nowhere; can be undeleted until gc.
-        removed: gc has taken what only it held; the row stays, for the runs that used it.
+        removed: gc has removed its contents; the row stays, for the runs that used it.
     """
 
     serial: int
@@ -162,7 +174,7 @@ class Version(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def digest(self) -> bytes:
-        """The content digest that names its contents."""
+        """The digest of its contents."""
         return self.tree.digest
 
     @property
@@ -212,8 +224,20 @@ class AliasRow(msgspec.Struct, frozen=True, array_like=True):
     index: int
 
 
+class Deletion(msgspec.Struct, frozen=True, array_like=True):
+    """The deletion of a version. One that an earlier artfs deleted has none.
+
+    Attributes:
+        deleted_ns: The time (nanoseconds since 1970).
+        aliases: Those that were removed with it, `latest` left out.
+    """
+
+    deleted_ns: int
+    aliases: tuple[str, ...]
+
+
 class SerialKind(IntEnum):
-    """What a serial was given to."""
+    """The kind of thing that has a serial."""
 
     ARTIFACT = 1
     VERSION = 2
@@ -221,7 +245,7 @@ class SerialKind(IntEnum):
 
 
 class SerialRow(msgspec.Struct, frozen=True, array_like=True):
-    """Where the row of what bears a serial is found.
+    """The key of the row that has a serial.
 
     Attributes:
         kind: A `SerialKind` value.
@@ -244,19 +268,19 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         id: Its id.
-        fields: What can be edited.
+        fields: The fields that can be edited.
         started_ns: When it was first started (nanoseconds since 1970).
-        user: Who started it.
-        host: On which machine.
-        pid: In which process.
+        user: The user who started it.
+        host: The machine.
+        pid: The process.
         command: The command line.
         git: The commit that was checked out, if any.
         state: `running`, `finished`, `failed` or `crashed`.
-        ended_ns: When it ended (of one that crashed, when that was found out); None while it runs.
+        ended_ns: The time of its end (of a crash, of its discovery); None while it runs.
         directory: The working directory; empty when not known.
-        dirty: Whether tracked files differed from the commit; None: not known.
+        dirty: Tracked files differed from the commit; None: not known.
         process: The process with which it ends; None: not known.
-        exit_code: Of its command; None while it runs, and when not known.
+        exit_code: Its exit code; None while it runs, and when not known.
     """
 
     id: str
@@ -275,8 +299,13 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
     exit_code: int | None = None
 
 
+def state_now(run: Run) -> RunState:
+    """Return a run's state: crashed if its process is dead and nothing says that it ended."""
+    return "crashed" if run.state == "running" and is_dead(run.process) else run.state
+
+
 class EdgeKind(IntEnum):
-    """What a run did with a version."""
+    """The kinds of edges."""
 
     USED = 1
     LOGGED = 2
@@ -290,32 +319,32 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
         kind: An `EdgeKind` value.
         artifact: The artifact's serial.
         index: N of vN.
-        how: How that was learnt.
-        time_ns: When (nanoseconds since 1970).
-        entries: Of a version that was used: how many of its entries are known to have been opened.
-        paths: Which, at most `format.runs.MAX_PATHS`, in the order in which they were opened first.
+        how: The source of the edge.
+        time_ns: The time (nanoseconds since 1970).
+        entries: Of a used version: number of its entries that are known to have been opened.
+        paths: Their paths, at most `format.runs.MAX_PATHS`, in the order of the tree.
     """
 
     run: str
     kind: int
     artifact: int
     index: int
-    how: Learnt
+    how: EdgeSource
     time_ns: int
     entries: int = 0
     paths: tuple[bytes, ...] = ()
 
 
-class Part(msgspec.Struct, frozen=True, array_like=True):
-    """What one process added to a version that several make together.
+class DistributedPart(msgspec.Struct, frozen=True, array_like=True):
+    """A part that one process added to a version that several make together.
 
     Attributes:
-        group: What they call that version (the distributed id).
+        group: Their name for that version (the distributed id).
         name: The artifact's name.
-        number: How many parts there were before.
-        tree: What was added.
-        fields: What it says of the version.
-        added_ns: When (nanoseconds since 1970).
+        number: Number of parts before it.
+        tree: Its contents.
+        fields: Description, metadata and tags for the version.
+        added_ns: The time (nanoseconds since 1970).
         aliases: To be moved to the version.
         run: The run that added it.
     """
@@ -365,21 +394,21 @@ def condemned_key(kind: int, digest: bytes) -> bytes:
 
 
 def part_key(name: str, group: str, number: int | None = None) -> bytes:
-    """The key of a part; without a number, what the keys of all parts of the version begin with."""
-    together = digest(name.encode() + b"/" + group.encode())
-    return together if number is None else together + number.to_bytes(8, "big")
+    """The key of a part; without a number, the prefix of the keys of all parts of the version."""
+    prefix = digest(name.encode() + b"/" + group.encode())
+    return prefix if number is None else prefix + number.to_bytes(8, "big")
 
 
-def order_key(started_ns: int, run: str) -> bytes:
-    """The key of a run's place among the runs."""
+def run_by_time_key(started_ns: int, run: str) -> bytes:
+    """The key of a run in the order of time."""
     return started_ns.to_bytes(8, "big") + run.encode()
 
 
 def edge_key(run: str, kind: int, artifact: int, index: int) -> bytes:
-    """The key of what a run did with a version."""
+    """The key of an edge, by run."""
     return run.encode() + bytes([kind]) + pair_key(artifact, index)
 
 
-def bearer_key(artifact: int, index: int, kind: int, run: str) -> bytes:
-    """The key of the same edge, from the version."""
+def edge_by_version_key(artifact: int, index: int, kind: int, run: str) -> bytes:
+    """The key of an edge, by version."""
     return pair_key(artifact, index) + bytes([kind]) + run.encode()

@@ -1,25 +1,32 @@
-"""The catalog as one transaction sees it."""
+"""View: reads the catalog and the index in one transaction."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
-
-import lmdb
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from artfs.catalog import tables
-from artfs.catalog.faults import damaged_index, translate
+from artfs.catalog.index import INDEX_ERRORS, damaged_index
+from artfs.catalog.not_found import (
+    missing_alias,
+    missing_artifact,
+    missing_version,
+    no_versions,
+    unnamed_artifact,
+)
 from artfs.catalog.schema import (
     STATE_KEY,
     AliasRow,
     Artifact,
+    Deletion,
+    DistributedPart,
     Edge,
     EdgeKind,
+    IndexState,
     NameRow,
     PackRow,
-    Part,
     Run,
     SerialKind,
-    State,
     Version,
     alias_key,
     condemned_key,
@@ -30,18 +37,20 @@ from artfs.catalog.schema import (
 )
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.pack import RecordKind
-from artfs.names import LATEST, ArtifactName, VersionRef, parse_run_id, printable
+from artfs.kv.errors import LmdbError
+from artfs.names import LATEST, ArtifactName, ArtifactPattern, VersionRange, VersionRef, parse_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
-    from artfs.catalog.tables import Table, Txn
+    from artfs.format.operations import Origin
     from artfs.format.pack import Location
+    from artfs.kv.checked_rows import Table, Txn
 
 __all__ = ["View"]
 
 R = TypeVar("R")
+_NAMES_COMPARED: Final = 1_000
 
 
 class View:
@@ -50,7 +59,7 @@ class View:
     Every method raises IntegrityError where it meets a damaged row.
 
     Args:
-        txn: What to read them in.
+        txn: The transaction to read them in.
     """
 
     __slots__ = ("_txn",)
@@ -61,17 +70,15 @@ class View:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._txn.abort()
-        if isinstance(error, lmdb.Error):
-            raise translate(error, "reading the index") from error
+        if isinstance(error, LmdbError):
+            raise INDEX_ERRORS.artfs_error(error, "reading the index") from error
 
     # Artifacts, versions, aliases
 
-    def state(self) -> State:
-        """How far the journal is applied.
+    def state(self) -> IndexState:
+        """The place up to which the journal is applied.
 
         Raises:
             IntegrityError: The index was never finished.
@@ -81,13 +88,13 @@ class View:
             raise damaged_index("it was never finished")
         return state
 
-    def name(self, name: str) -> NameRow | None:
-        """What is known of an artifact name, borne or not; None if it was never used."""
+    def name_row(self, name: str) -> NameRow | None:
+        """The row of an artifact name; None if the name was never used."""
         return tables.NAMES.get(self._txn, name.encode())
 
     def artifact_by_name(self, name: str) -> Artifact | None:
-        """The artifact that bears the name."""
-        row = self.name(name)
+        """The artifact that has the name."""
+        row = self.name_row(name)
         return None if row is None or not row.serial else self.artifact(row.serial)
 
     def artifact(self, serial: int) -> Artifact | None:
@@ -117,6 +124,11 @@ class View:
             if deleted or not version.deleted:
                 yield version
 
+    def versions_before(self, artifact: int, index: int) -> Iterator[Version]:
+        """An artifact's versions with lower indexes, the newest first; deleted ones too."""
+        rows = tables.VERSIONS.scan_back(self._txn, serial_key(artifact), pair_key(artifact, index))
+        return (version for _key, version in rows)
+
     def all_versions(self) -> Iterator[Version]:
         """The versions of all artifacts, deleted and removed ones too."""
         return (version for _key, version in tables.VERSIONS.scan(self._txn))
@@ -139,38 +151,142 @@ class View:
         return [row.name for row in self.aliases(version.artifact) if row.index == version.index]
 
     def resolve(self, ref: VersionRef) -> Version:
-        """The version that a user means.
+        """The version that a reference names.
 
         Raises:
-            NotFoundError: There is none; says what to do.
+            NotFoundError: There is none; the message says what to do.
         """
-        artifact = self.artifact_by_name(ref.name)
-        if artifact is None:
-            raise NotFoundError(f"artifact {ref.name} does not exist: `artfs ls` shows which do")
-        if isinstance(ref.selector, int):
-            version = self.version(artifact.serial, ref.selector, deleted=True)
-            if version is not None and version.deleted:
-                raise NotFoundError(f"{ref} was deleted: `artfs log {ref.name}` shows the versions that are left")
-        else:
-            alias = self.alias(artifact.serial, ref.selector)
+        serial = self.resolve_artifact(ref.name).serial
+        index = ref.selector
+        if not isinstance(index, int):
+            alias = self.alias(serial, index)
+            if alias is None and index == LATEST:
+                raise no_versions(ref.name, self._newest_deleted(serial))
             if alias is None:
-                raise NotFoundError(
-                    f"{ref.name} has no alias {printable(ref.selector)}: `artfs alias ls {ref.name}` shows its aliases"
-                )
-            version = self.version(artifact.serial, alias.index)
-        if version is None:
-            raise NotFoundError(f"{ref} does not exist: `artfs log {ref.name}` shows the versions of {ref.name}")
+                raise self.missing_alias(ref.name, serial, index)
+            index = alias.index
+        version = self.version(serial, index, deleted=True)
+        if version is None or version.deleted:
+            raise missing_version(ref, version, self.latest(serial))
         return version
 
+    def resolve_known(self, ref: VersionRef) -> Version:
+        """The version that a reference names, deleted or not: lineage outlives contents.
+
+        A bare name without a version that is not deleted is the newest deleted one.
+
+        Raises:
+            NotFoundError: There never was one; the message says what to do.
+        """
+        artifact = self.known_artifact(ref.name)
+        if artifact is not None and isinstance(ref.selector, int):
+            found = self.version(artifact.serial, ref.selector, deleted=True)
+        elif artifact is not None and ref.selector == LATEST:
+            found = self.latest(artifact.serial) or self._newest_deleted(artifact.serial)
+        else:
+            found = None
+        return found or self.resolve(ref)
+
+    def known_artifact(self, name: str) -> Artifact | None:
+        """The artifact that has a name, or was deleted under it and is known by it."""
+        row = self.name_row(name)
+        artifact = None if row is None else self.artifact(row.serial or row.owner)
+        return artifact if artifact is not None and artifact.name == name else None
+
+    def resolve_artifact(self, name: str) -> Artifact:
+        """The artifact that a user named.
+
+        Raises:
+            NotFoundError: There is none; the message says what to do.
+        """
+        row = self.name_row(name)
+        artifact = None if row is None else self.artifact(row.serial or row.owner)
+        if row is None or artifact is None:
+            raise self.missing_artifact(name)
+        if not row.serial:
+            raise unnamed_artifact(name, artifact, self._newest_deleted(artifact.serial, removed=False))
+        return artifact
+
+    def missing_artifact(self, name: str) -> NotFoundError:
+        """Make the error for a name that no artifact ever had; it says what to do."""
+        return missing_artifact(name, self._names_like(name))
+
+    def missing_alias(self, name: str, artifact: int, alias: str) -> NotFoundError:
+        """Make the error for an alias that an artifact does not have; it says what to do."""
+        return missing_alias(name, alias, [row.name for row in self.aliases(artifact)])
+
+    def _names_like(self, name: str) -> Iterator[str]:
+        """Some of the artifacts' names that have the same first letter."""
+        for first in {name[:1].lower(), name[:1].upper()}:
+            for key, row in islice(tables.NAMES.scan(self._txn, first.encode()), _NAMES_COMPARED):
+                if row.serial:
+                    yield key.decode()
+
+    def _newest_deleted(self, artifact: int, *, removed: bool = True) -> Version | None:
+        """The newest deleted version of an artifact; None if there is none, or (not `removed`) no contents of any."""
+        versions = self.versions(artifact, newest_first=True, deleted=True)
+        return next(
+            (version for version in versions if version.deleted and not (version.removed and not removed)), None
+        )
+
+    def resolve_all(self, refs: Iterable[VersionRef | VersionRange | ArtifactPattern]) -> list[Version]:
+        """The versions that references, ranges and patterns of artifacts name, each once; those that are there.
+
+        Raises:
+            NotFoundError: There is none of a reference, none in a range, no such artifact, or it has none.
+        """
+        found: dict[int, Version] = {}
+        for ref in refs:
+            if isinstance(ref, ArtifactPattern):
+                some = self._in_artifacts(ref)
+            else:
+                some = self._in_range(ref) if isinstance(ref, VersionRange) else [self.resolve(ref)]
+            found |= {version.serial: version for version in some}
+        return list(found.values())
+
+    def _in_artifacts(self, pattern: ArtifactPattern) -> list[Version]:
+        names = pattern.choose(artifact.name for artifact in self.artifacts())
+        artifacts = [self.resolve_artifact(name) for name in names]
+        found = [version for artifact in artifacts for version in self.versions(artifact.serial)]
+        if not found:
+            raise no_versions(names[0], self._newest_deleted(artifacts[0].serial))
+        return found
+
+    def _in_range(self, versions: VersionRange) -> list[Version]:
+        artifact = self.resolve_artifact(versions.name)
+        found = [one for one in self.versions(artifact.serial) if versions.first <= one.index <= versions.last]
+        if not found:
+            name = versions.name
+            raise NotFoundError(f"there is no version in {versions}: `artfs log {name}` shows the versions of {name}")
+        return found
+
+    def undeletable(self, artifact: int) -> list[Version]:
+        """The deleted versions of an artifact that can be brought back, the newest first."""
+        found = self.versions(artifact, newest_first=True, deleted=True)
+        return [version for version in found if version.deleted and not version.removed]
+
     def ref(self, version: Version) -> VersionRef:
-        """What a version is called now."""
+        """The reference of a version, as it is now."""
         artifact = self.artifact(version.artifact)
         if artifact is None:
             raise damaged_index(f"artifact {version.artifact} is missing")
         return VersionRef(ArtifactName(artifact.name), version.index)
 
+    def origin(self, version: Version) -> Origin | None:
+        """What an imported version is in the store where it was made; None if it was made here."""
+        return tables.ORIGINS.get(self._txn, pair_key(version.artifact, version.index))
+
+    def deletion(self, version: Version) -> Deletion | None:
+        """The deletion of a version that gc has not removed; None if an earlier artfs deleted it, or nobody."""
+        return tables.DELETIONS.get(self._txn, pair_key(version.artifact, version.index))
+
+    def gaps(self, artifact: int) -> list[range]:
+        """The version indexes that imports have passed over, and that no version of the artifact ever had."""
+        rows = tables.GAPS.scan(self._txn, serial_key(artifact))
+        return [range(int.from_bytes(key[8:], "big"), end) for key, end in rows]
+
     def by_serial(self, serial: int) -> Artifact | Version | AliasRow | None:
-        """What bears a serial, deleted artifacts and versions too."""
+        """The artifact, version or alias that has a serial; deleted ones too."""
         row = tables.SERIALS.get(self._txn, serial_key(serial))
         if row is None:
             return None
@@ -180,28 +296,28 @@ class View:
             return self.artifact(row.artifact)
         return self.alias(row.artifact, row.alias)
 
-    def members(self, parent: int, after_serial: int = 0) -> Iterator[Artifact | Version | AliasRow]:
-        """What a directory lists, by serial: all artifacts (`parent` 0), or an artifact's versions and aliases.
+    def children(self, parent: int, after_serial: int = 0) -> Iterator[Artifact | Version | AliasRow]:
+        """Yield all artifacts (`parent` 0), or an artifact's versions and aliases, by serial.
 
         Args:
             parent: A serial, or 0.
-            after_serial: Where to go on: members with higher serials only.
+            after_serial: Yield children with higher serials only.
         """
         start = pair_key(parent, after_serial + 1)
-        for key, _nothing in tables.MEMBERS.scan(self._txn, start[:8], start):
-            member = self.by_serial(int.from_bytes(key[8:], "big"))
-            if member is None:
-                raise damaged_index(f"what bears serial {int.from_bytes(key[8:], 'big')} is missing")
-            yield member
+        for key, _nothing in tables.CHILDREN.scan(self._txn, start[:8], start):
+            child = self.by_serial(int.from_bytes(key[8:], "big"))
+            if child is None:
+                raise damaged_index(f"what has serial {int.from_bytes(key[8:], 'big')} is missing")
+            yield child
 
     # Runs
 
     def run(self, run: str) -> Run | None:
-        """The run of an id."""
+        """The run of that id."""
         return tables.RUNS.get(self._txn, run.encode())
 
-    def known_run(self, run: str) -> Run:
-        """The run that a user means.
+    def resolve_run(self, run: str) -> Run:
+        """The run of that id, which a user gave.
 
         Raises:
             InvalidInputError: The id is not allowed.
@@ -209,12 +325,12 @@ class View:
         """
         found = self.run(parse_run_id(run))
         if found is None:
-            raise NotFoundError(f"run {run} does not exist: `artfs.init(id={run!r})` starts it")
+            raise NotFoundError(f"run {run} does not exist: `artfs runs` shows which do")
         return found
 
     def runs(self, *, newest_first: bool = False) -> Iterator[Run]:
-        """All runs, in the order in which they were started."""
-        rows = tables.ORDER.scan_back(self._txn, b"") if newest_first else tables.ORDER.scan(self._txn)
+        """All runs, in the order of their start."""
+        rows = tables.RUNS_BY_TIME.scan_back(self._txn, b"") if newest_first else tables.RUNS_BY_TIME.scan(self._txn)
         for key, _nothing in rows:
             run = tables.RUNS.get(self._txn, key[8:])
             if run is None:
@@ -222,7 +338,7 @@ class View:
             yield run
 
     def edge(self, run: str, kind: EdgeKind, version: Version) -> Edge | None:
-        """What is known of a run that used or logged a version; None: it did not."""
+        """The edge between a run and a version; None if there is none."""
         return tables.EDGES.get(self._txn, edge_key(run, kind, version.artifact, version.index))
 
     def edges_of_run(self, run: str, kind: EdgeKind) -> list[Edge]:
@@ -234,25 +350,25 @@ class View:
         """The runs that used or logged a version, in the order of time."""
         prefix = pair_key(version.artifact, version.index) + bytes([kind])
         edges = []
-        for key, _nothing in tables.BEARERS.scan(self._txn, prefix):
+        for key, _nothing in tables.EDGES_BY_VERSION.scan(self._txn, prefix):
             edge = self.edge(key[17:].decode("ascii", "replace"), kind, version)
             if edge is None:
-                raise damaged_index(f"what run {key[17:].hex()} did is missing")
+                raise damaged_index(f"an edge of run {key[17:].hex()} is missing")
             edges.append(edge)
         return sorted(edges, key=_time)
 
-    def parts(self, name: str, group: str) -> list[Part]:
-        """What processes added so far to a version that they make together."""
+    def parts(self, name: str, group: str) -> list[DistributedPart]:
+        """The parts that processes have added to a version that they make together."""
         return [part for _key, part in tables.PARTS.scan(self._txn, part_key(name, group))]
 
-    def all_parts(self) -> Iterator[Part]:
+    def all_parts(self) -> Iterator[DistributedPart]:
         """The parts of all versions that are not finished."""
         return (part for _key, part in tables.PARTS.scan(self._txn))
 
     # Contents
 
     def find_node(self, node: bytes) -> bytes | None:
-        """A node's bytes, verified; None if the index has it not."""
+        """A node's bytes, verified; None if it is not in the index."""
         return tables.NODES.get(self._txn, node)
 
     def node(self, node: bytes) -> bytes:
@@ -267,14 +383,14 @@ class View:
         return data
 
     def find_location(self, chunk: bytes) -> Location | None:
-        """Where a chunk is stored; None if the index does not know."""
+        """The location of a chunk; None if it is not in the index."""
         return tables.CHUNKS.get(self._txn, chunk)
 
     def location(self, chunk: bytes) -> Location:
-        """Where a chunk is stored.
+        """The location of a chunk.
 
         Raises:
-            IntegrityError: The index does not know, or the row is damaged.
+            IntegrityError: It is not in the index, or the row is damaged.
         """
         location = tables.CHUNKS.get(self._txn, chunk)
         if location is None:
@@ -282,19 +398,33 @@ class View:
         return location
 
     def locations(self, chunks: Iterable[bytes]) -> dict[bytes, Location]:
-        """Where chunks are stored, of those that the index knows."""
+        """The locations of those chunks that are in the index."""
         return dict(tables.CHUNKS.find(self._txn, chunks))
 
-    def missing(self, chunks: Iterable[bytes]) -> list[bytes]:
-        """The chunks that must be stored, each once, in the order given; those of damaged rows too: it mends them.
+    def missing_chunks(self, chunks: Iterable[bytes]) -> list[bytes]:
+        """The chunks that must be stored, each once, in the order given.
 
-        What gc has condemned must be stored too: it may be gone before anybody reads it.
+        Those with damaged rows, which storing mends, and condemned ones, which may be removed, are among them.
         """
         return self._missing(tables.CHUNKS, RecordKind.CHUNK, chunks)
 
     def missing_nodes(self, nodes: Iterable[bytes]) -> list[bytes]:
-        """The nodes that must be stored, each once, in the order given; damaged ones among them."""
+        """The nodes that must be stored, as for chunks."""
         return self._missing(tables.NODES, RecordKind.NODE, nodes)
+
+    def unknown_chunks(self, chunks: Iterable[bytes]) -> list[bytes]:
+        """The chunks that the index does not have, each once; for callers that gc does not run beside."""
+        return self._unknown(tables.CHUNKS, chunks)
+
+    def unknown_nodes(self, nodes: Iterable[bytes]) -> list[bytes]:
+        """The nodes that the index does not have, as for chunks."""
+        return self._unknown(tables.NODES, nodes)
+
+    def _unknown(self, table: Table[R], keys: Iterable[bytes]) -> list[bytes]:
+        wanted = dict.fromkeys(keys)
+        for key, _row in table.find_sound(self._txn, list(wanted)):
+            del wanted[key]
+        return list(wanted)
 
     def _missing(self, table: Table[R], kind: RecordKind, keys: Iterable[bytes]) -> list[bytes]:
         wanted = dict.fromkeys(keys)
@@ -304,18 +434,18 @@ class View:
         return [key for key in wanted if key not in found]
 
     def condemned(self, kind: RecordKind, digests: Iterable[bytes]) -> set[bytes]:
-        """Of chunks or nodes those that gc is about to remove."""
+        """Those of the given chunks or nodes that gc is about to remove."""
         if not self.any_condemned():
             return set()
         keys = [condemned_key(kind, digest) for digest in digests]
         return {key[1:] for key, _nothing in tables.CONDEMNED.find(self._txn, keys)}
 
     def any_condemned(self) -> bool:
-        """Whether gc is about to remove anything."""
+        """True if gc is about to remove anything."""
         return next(tables.CONDEMNED.scan(self._txn), None) is not None
 
     def pack(self, pack: bytes) -> PackRow | None:
-        """What is known of a pack."""
+        """The row of a pack."""
         return tables.PACKS.get(self._txn, pack)
 
     def packs(self) -> Iterator[tuple[bytes, PackRow]]:
@@ -323,7 +453,7 @@ class View:
         return tables.PACKS.scan(self._txn)
 
     def stats(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
-        """The stat cache's values under keys (16 bytes each), of those that are there and sound."""
+        """The stat cache's values under keys of 16 bytes; missing and damaged ones are left out."""
         return dict(tables.STATCACHE.find_sound(self._txn, keys))
 
 

@@ -1,9 +1,9 @@
-"""The content store: files cut into chunks, chunks written to packs, packs read back and verified. No index.
+"""The content store: cuts files into chunks, writes them to packs, reads and verifies them. No index.
 
-chunker   where to cut a file            codec     what to compress, and safe decompression
-record    one chunk made ready           growing   one pack while it is written
-writer    many packs, one after another  direct    a file written past the page cache
-handover  how bytes go into that cache   buffers   memory for large amounts of them
-reader    verified reads                 cache     decompressed chunks shared by processes
-scan      what a pack holds              check     whether it is sound
+chunker       cut a file                       codec         compress, and decompress safely
+record        one chunk made ready             writer        many records, pack after pack
+pack_storage  packs listed, opened, published, removed: a Protocol, and the local directory
+reader        verified reads                   chunk_cache   decompressed chunks, shared by processes
+packfile      the parts of a pack              recover       its records, without the index
+check_pack    invariants P1 to P12
 """

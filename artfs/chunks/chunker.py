@@ -1,4 +1,4 @@
-"""Cut long files where their content says so, so that an insertion changes a chunk or two and not all that follow.
+"""Content-defined chunking: an insertion into a file changes a chunk or two, not all that follow.
 
 The algorithm is FastCDC 2020 (https://ieeexplore.ieee.org/document/9055082) as pyfastcdc implements it; the format
 names its parameters, and golden vectors in the tests pin the boundaries. Two things about pyfastcdc to know:
@@ -29,7 +29,7 @@ _COMPILED_MODULE = "pyfastcdc.cy.fastcdc"
 
 @dataclass(frozen=True, slots=True)
 class ChunkParams:
-    """How files are cut; fixed when a store is made, as other parameters would find no duplicates.
+    """Parameters of chunking, fixed when a store is made: with others no duplicates are found.
 
     Attributes:
         min_size: No piece but a file's last is shorter; a file of at most this size is one chunk.
@@ -57,7 +57,7 @@ class ChunkParams:
 
 
 class Chunker:
-    """Finds the cuts of a file that is fed in buffers. One per thread: pyfastcdc's object is not for concurrent use.
+    """Finds the cuts of a file that is fed in buffers. Not for use by several threads at a time.
 
     Raises:
         StoreError: pyfastcdc was installed without its compiled part, which is 200 times slower.
@@ -79,12 +79,12 @@ class Chunker:
         )
 
     def split(self, buffer: Data, final: bool) -> list[int]:
-        """Return where the pieces of `buffer`, which begins at a cut, end.
+        """Find the ends of the pieces of `buffer`, which begins at a cut.
 
         Args:
             buffer: Bytes of the file from a cut on. Give at least twice `max_size` at a time, or work is repeated.
-            final: Whether the file ends where the buffer ends. Otherwise a last piece that more bytes could change is
-                left out: call again with the bytes from the last end on.
+            final: The file ends where the buffer ends. Otherwise a last piece that more bytes could change is left out:
+                call again with the bytes from the last end on.
 
         Returns:
             Ascending positions in `buffer`; with `final` the last is its length. Empty for an empty buffer.
@@ -103,12 +103,12 @@ def cut_stream(
     """Cut a file that is read from front to back, in bounded memory.
 
     Each round fills one buffer and yields its certain pieces; the tail behind them (at most `max_size`) is copied to
-    the next buffer. A round's pieces are views of its buffer: they hold until the caller gives that buffer out again.
+    the next buffer. A round's pieces are views of its buffer, valid until the caller gives that buffer out again.
 
     Args:
-        chunker: Whose parameters to cut by.
-        readinto: Fills some of a view with what comes next in the file and says how much; 0 at the end.
-        new_buffer: Gives the buffer of the next round, of at least twice `max_size`; the last round's will do.
+        chunker: Has the parameters.
+        readinto: Fills some of a view with what comes next in the file and returns how much; 0 at the end.
+        new_buffer: Returns the buffer of the next round, of at least twice `max_size`; the last round's will do.
     """
     tail = b""
     final = False

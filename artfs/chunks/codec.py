@@ -1,4 +1,4 @@
-"""Compress where that pays, and take nothing on trust when decompressing.
+"""Compression of chunks where it pays, and decompression that trusts nothing.
 
 Most of what artifacts hold (JPEG, safetensors, parquet, archives) does not compress. Finding that out costs 4 us on a
 few samples, where compressing a 40 KB chunk in vain costs 30.
@@ -25,7 +25,7 @@ _WHOLE_KEEPS = 0.94
 
 
 class _Contexts(threading.local):
-    """A zstd context must not be used by two threads at a time."""
+    """The zstd contexts of one thread: two threads must not use one at a time."""
 
     def __init__(self) -> None:
         self.trial = zstandard.ZstdCompressor(level=1, write_content_size=False)
@@ -37,7 +37,7 @@ _contexts = _Contexts()
 
 
 def encode(plain: Data) -> tuple[Codec, Data]:
-    """Return how to store `plain`, and the bytes to store: `plain` itself unless compression saves 6 %."""
+    """Choose the codec, and return the bytes to store: `plain` itself unless compression saves 6 %."""
     size = len(plain)
     if size >= _MIN_SIZE:
         sample = _sample(plain, size)
@@ -49,7 +49,7 @@ def encode(plain: Data) -> tuple[Codec, Data]:
 
 
 def _sample(plain: Data, size: int) -> Data:
-    """Return pieces from the beginning, the end and evenly between: headers alone tell little of what follows."""
+    """Return pieces from the beginning, the end and between: headers differ from what follows."""
     if size <= _SAMPLES * _SAMPLE_SIZE:
         return plain
     piece = max(_SAMPLE_SIZE, size // _SAMPLE_SHARE)
@@ -58,7 +58,7 @@ def _sample(plain: Data, size: int) -> Data:
 
 
 def decode(codec: int, stored: Data, plain_len: int) -> Data:
-    """Return the plain bytes. What they hash to is the caller's to check.
+    """Return the plain bytes. The caller compares them with their digest.
 
     Args:
         codec: A `Codec` value.

@@ -1,20 +1,15 @@
-"""A pack file opened to be looked through as a whole, without the index."""
+"""A pack examined as a whole, without the index: its header, records, footer and trailer."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import msgspec
 
+from artfs.chunks.pack_storage import PackStorage, parse_pack_name
 from artfs.errors import IntegrityError, StorageError
 from artfs.format.digest import digest
 from artfs.format.pack import (
     HEAD_SIZE,
     HEADER_SIZE,
-    PACK_ID_SIZE,
     TABLE_IN_INDEX,
     TRAILER_SIZE,
     Codec,
@@ -31,26 +26,47 @@ from artfs.format.pack import (
     record_size,
 )
 
-__all__ = ["PackFile", "end_of", "named_pack", "opened"]
+__all__ = ["PackFile", "end_of"]
 
 
 class PackFile:
-    """An open pack file: its parts, each checked as far as it can be by itself.
+    """A pack opened to be examined: its parts, each checked as far as it can be by itself.
 
     All methods raise IntegrityError where the part is not sound, and StorageError where the system failed to read.
+
+    Args:
+        storage: Where the pack is.
+        name: Its name there, in its place or not.
+
+    Attributes:
+        name: As given.
+        address: What messages call it.
+        pack: The id in the name.
+        size: In bytes.
+
+    Raises:
+        IntegrityError: The pack is missing or not named like a pack.
+        StorageError: The system failed to open it.
     """
 
-    def __init__(self, path: Path, fd: int) -> None:
-        self.path = path
-        self.size = os.fstat(fd).st_size
-        self._fd = fd
+    def __init__(self, storage: PackStorage, name: str) -> None:
+        self.name = name
+        self.address = storage.address(name)
+        self.pack = parse_pack_name(name)
+        try:
+            self._opened = storage.open(name)
+            self.size = self._opened.size
+        except FileNotFoundError as error:
+            raise IntegrityError(f"{self.address}: the pack is missing") from error
+        except OSError as error:
+            raise StorageError.of(error, f"opening {self.address}") from error
 
     def bytes_at(self, offset: int, size: int) -> bytes:
-        """Return the bytes there: fewer where the file ends."""
+        """Return the bytes there: fewer where the pack ends."""
         try:
-            return os.pread(self._fd, max(0, min(size, self.size - offset)), offset)
+            return self._opened.read(max(0, min(size, self.size - offset)), offset)
         except OSError as error:
-            raise StorageError.of(error, f"reading {self.path}") from error
+            raise StorageError.of(error, f"reading {self.address}") from error
 
     def header(self) -> PackHeader:
         """Return the header."""
@@ -60,14 +76,14 @@ class PackFile:
         """Return the trailer."""
         return decode_trailer(self.bytes_at(max(0, self.size - TRAILER_SIZE), TRAILER_SIZE), self.size)
 
-    def footer(self, pack: bytes, trailer: Trailer) -> list[FooterEntry]:
-        """Return the footer's entries, which tell of all bytes between header and footer."""
+    def footer(self, trailer: Trailer) -> list[FooterEntry]:
+        """Return the footer's entries, which describe all bytes between header and footer."""
         footer = self.bytes_at(trailer.footer_offset, self.size - TRAILER_SIZE - trailer.footer_offset)
         if digest(footer) != trailer.footer_digest:
             raise IntegrityError("pack footer damaged")
-        entries = decode_footer(pack, footer)
+        entries = decode_footer(self.pack, footer)
         if (end_of(entries[-1].location) if entries else HEADER_SIZE) != trailer.footer_offset:
-            raise IntegrityError("pack footer does not tell of all records")
+            raise IntegrityError("pack footer does not describe all records")
         return entries
 
     def record_at(self, offset: int) -> tuple[RecordHead, bytes]:
@@ -82,7 +98,7 @@ class PackFile:
         return head, front[HEAD_SIZE:]
 
     def with_table(self, entry: FooterEntry) -> FooterEntry:
-        """Return a footer's entry with the block table that a location keeps, unless the record's head is damaged."""
+        """Add to a footer's entry the block table that the index keeps, unless the head is damaged."""
         where = entry.location
         if where.codec != Codec.RAW or where.plain_len <= TABLE_IN_INDEX:
             return entry
@@ -92,51 +108,16 @@ class PackFile:
             return entry  # the chunk can still be read as a whole
         return FooterEntry(entry.digest, msgspec.structs.replace(where, table=table), entry.kind)
 
-    def entry_at(self, pack: bytes, offset: int, end: int) -> FooterEntry:
-        """Return where the record there is and what it holds; it must not reach beyond `end`."""
+    def entry_at(self, offset: int, end: int) -> FooterEntry:
+        """Return the entry of the record there, which must not reach beyond `end`."""
         head, table = self.record_at(offset)
         table = indexed_table(head.plain_len, table)
-        location = Location(pack, offset, head.stored_len, head.plain_len, head.codec, table)
+        location = Location(self.pack, offset, head.stored_len, head.plain_len, head.codec, table)
         if end_of(location) > end:
             raise IntegrityError("record cut off")
         return FooterEntry(head.digest, location, head.kind)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[PackFile]:
-    """Open a pack.
-
-    Raises:
-        IntegrityError: It is missing.
-        StorageError: The system failed to open it.
-    """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{path}: the pack is missing") from error
-    except OSError as error:
-        raise StorageError.of(error, f"opening {path}") from error
-    try:
-        yield PackFile(path, fd)
-    finally:
-        os.close(fd)
-
-
 def end_of(location: Location) -> int:
-    """Return where the record there ends, padding included."""
+    """Return the end of the record there, padding included."""
     return location.offset + record_size(location.codec, location.plain_len, location.stored_len)
-
-
-def named_pack(path: Path) -> bytes:
-    """Return the id of the pack of that file name.
-
-    Raises:
-        IntegrityError: Packs do not have such names.
-    """
-    try:
-        pack = bytes.fromhex(path.stem)
-    except ValueError:
-        pack = b""
-    if len(pack) != PACK_ID_SIZE or path.name != f"{pack.hex()}.pack":
-        raise IntegrityError(f"{path} is not named like a pack")
-    return pack

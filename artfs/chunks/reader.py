@@ -1,4 +1,4 @@
-"""Read chunks and nodes out of packs. Whatever is returned has been compared with its digest, every time.
+"""Read chunks and nodes from packs, each time compared with their digest.
 
 The index says where a record is and how it is stored; the digest proves the outcome, so neither the record's head nor
 the index has to be trusted here (fsck compares them). Packs are read with `pread` and never mapped: a truncated mapping
@@ -7,17 +7,15 @@ would kill the process.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
-from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from artfs.chunks.cache import PlainCache
+from artfs.chunks.chunk_cache import ChunkCache, touch
 from artfs.chunks.codec import decode
-from artfs.chunks.growing import pack_path
-from artfs.chunks.held import used
+from artfs.chunks.pack_storage import OpenPack, PackStorage, pack_name
+from artfs.chunks.record import EncodedRecord, encode_record, prove_record
+from artfs.closing import Closing
 from artfs.errors import IntegrityError, InvalidInputError, StorageError
 from artfs.format.digest import (
     BLOCK_HASH_SIZE,
@@ -29,38 +27,31 @@ from artfs.format.digest import (
     table_size,
 )
 from artfs.format.digest import digest as digest_of
-from artfs.format.pack import HEAD_SIZE, Codec, Location, stored_table_size
+from artfs.format.pack import HEAD_SIZE, Codec, Location, RecordKind, record_size, stored_table_size
 
 __all__ = ["PackReader"]
 
 _MAX_OPEN: Final = 64
+_PREFETCH: Final = 1 << 20
 _MAX_TABLES: Final = 4096  # of at most 16 KiB each, commonly 320 bytes
 
 
-class PackReader:
+class PackReader(Closing):
     """Reads from the packs of one store.
 
     Make one per process, after a fork (an inherited descriptor shares its readahead state). Threads may share it.
 
     Args:
-        packs_dir: The directory of the packs.
+        storage: Where the packs are.
         cache: Where decompressed chunks are kept for other requests and processes; None to decompress each time.
     """
 
-    def __init__(self, packs_dir: Path, cache: PlainCache | None = None) -> None:
-        self._packs_dir = packs_dir
+    def __init__(self, storage: PackStorage, cache: ChunkCache | None = None) -> None:
+        self._storage = storage
         self._cache = cache
-        self._lock = threading.Lock()  # held to open packs; what is held already is found without
-        self._open: OrderedDict[bytes, _OpenPack] = OrderedDict()
-        self._tables: OrderedDict[bytes, bytes] = OrderedDict()  # digest -> block table, proved to be its own
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._lock = threading.Lock()  # taken to change the two below; lookups take none
+        self._open: OrderedDict[bytes, OpenPack] = OrderedDict()
+        self._tables: OrderedDict[bytes, bytes] = OrderedDict()  # digest -> its block table, verified
 
     def close(self) -> None:
         """Close all packs. Reading opens them again."""
@@ -94,6 +85,36 @@ class PackReader:
             plain = self._decompressed(location, digest)[0]
         return plain if length == plain_len else memoryview(plain)[start : start + length]
 
+    def record(self, location: Location, digest: bytes) -> EncodedRecord:
+        """Return the record of a chunk as it is stored, proved; with another head where only that is damaged.
+
+        Raises:
+            IntegrityError: As `read`.
+            StorageError: The system failed to read.
+        """
+        data = self._pread(location, digest, 0, record_size(location.codec, location.plain_len, location.stored_len))
+        try:
+            record, _plain = prove_record(data)
+            if (record.kind, record.digest) == (RecordKind.CHUNK, digest):
+                return record
+        except IntegrityError:
+            pass
+        plain = self.read(location, digest)
+        return encode_record(RecordKind.CHUNK, *digest_and_table(plain), plain)
+
+    def prefetch(self, pack: bytes, start: int, end: int) -> None:
+        """Read bytes of a pack into the page cache, and drop them unverified.
+
+        Raises:
+            StorageError: The system failed to read.
+        """
+        try:
+            opened = self._open.get(pack) or self._open_pack(pack)
+            for at in range(start, end, _PREFETCH):
+                opened.read(min(_PREFETCH, end - at), at)
+        except OSError as error:
+            raise StorageError.of(error, f"reading {self._storage.address(pack_name(pack))}") from error
+
     def _whole(self, location: Location, digest: bytes) -> Data:
         """Return all of a raw record's bytes."""
         plain = self._pread(location, digest, HEAD_SIZE + table_size(location.plain_len), location.plain_len)
@@ -102,12 +123,12 @@ class PackReader:
         return plain
 
     def _blocks(self, location: Location, digest: bytes, start: int, length: int) -> Data:
-        """Return a range of a raw record of several blocks, reading and verifying those that it touches."""
+        """Return a range of a raw record, reading and verifying the blocks that it touches."""
         table = self._tables.get(digest)
         if table is None:
             table = self._table(location, digest)
         else:
-            used(self._tables, digest)
+            touch(self._tables, digest)
         first = start // BLOCK_SIZE
         last = (start + length - 1) // BLOCK_SIZE
         at = first * BLOCK_SIZE
@@ -118,7 +139,7 @@ class PackReader:
         return blocks if length == size else memoryview(blocks)[start - at : start - at + length]
 
     def _table(self, location: Location, digest: bytes) -> bytes:
-        """Return the block table of a raw record, proved by the digest, and remember it."""
+        """Return the block table of a raw record, verified by the digest, and cache it."""
         table = location.table or self._pread(location, digest, HEAD_SIZE, table_size(location.plain_len))
         if table_digest(table) != digest:
             raise self._damage(location, digest, "its block table has another digest")
@@ -142,45 +163,35 @@ class PackReader:
         return plain, table
 
     def _pread(self, location: Location, digest: bytes, at: int, size: int) -> bytes:
-        """Return `size` bytes of a record, from `at` bytes behind its beginning on."""
+        """Return `size` bytes of a record, `at` bytes from its beginning."""
         try:
             pack = self._open.get(location.pack)
             if pack is None:
                 pack = self._open_pack(location.pack)
             else:
-                used(self._open, location.pack)
-            data = os.pread(pack.fd, size, location.offset + at)
+                touch(self._open, location.pack)
+            data = pack.read(size, location.offset + at)
         except FileNotFoundError as error:
             raise self._damage(location, digest, "the pack is missing") from error
         except OSError as error:
-            raise StorageError.of(error, f"reading {pack_path(self._packs_dir, location.pack)}") from error
+            raise StorageError.of(error, f"reading {self._address(location)}") from error
         if len(data) != size:
             raise self._damage(location, digest, "the pack ends within the record")
         return data
 
-    def _open_pack(self, pack: bytes) -> _OpenPack:
-        """Open a pack, letting go of the one that was least recently read when there are too many."""
+    def _open_pack(self, pack: bytes) -> OpenPack:
+        """Open a pack, and drop the least recently read one when there are too many."""
         with self._lock:
             opened = self._open.get(pack)
             if opened is None:
                 if len(self._open) >= _MAX_OPEN:
                     self._open.popitem(last=False)
-                path = pack_path(self._packs_dir, pack)
-                opened = self._open[pack] = _OpenPack(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                opened = self._open[pack] = self._storage.open(pack_name(pack))
         return opened
 
     def _damage(self, location: Location, digest: bytes, what: str) -> IntegrityError:
-        path = pack_path(self._packs_dir, location.pack)
-        return IntegrityError(f"{digest.hex()} at offset {location.offset} of {path}: {what}; run `artfs fsck`")
+        where = self._address(location)
+        return IntegrityError(f"{digest.hex()} at offset {location.offset} of {where}: {what}; run `artfs fsck`")
 
-
-class _OpenPack:
-    """An open pack. It is closed with the last reference to it, and so never under a thread that is about to read."""
-
-    __slots__ = ("fd",)
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def __del__(self) -> None:
-        os.close(self.fd)
+    def _address(self, location: Location) -> str:
+        return self._storage.address(pack_name(location.pack))

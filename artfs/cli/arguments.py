@@ -1,4 +1,4 @@
-"""Types of arguments and options: each parses what a user wrote into a value that cannot be wrong.
+"""Types of arguments, which parse text into valid values, and the options of a new version.
 
 An `InvalidInputError` of the parsers passes through click as it is: its line says more than click's would.
 """
@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from artfs.cli import candidates
+from artfs.cli.mounted_path import ref_of_path
 from artfs.cli.settings import Settings
+from artfs.cli.wanted_form import wanted_form
 from artfs.errors import ArtfsError, InvalidInputError
 from artfs.names import (
     ArtifactName,
+    ArtifactPattern,
+    VersionRange,
+    VersionRef,
     parse_alias,
     parse_artifact_name,
     parse_artifact_type,
     parse_path_ref,
     parse_ref,
+    parse_selection,
     parse_tag,
     quoted,
     version_index,
@@ -28,59 +35,116 @@ from artfs.names import (
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from artfs.cli.candidates import Candidates
+
 __all__ = [
     "ALIAS",
+    "DELETED",
     "DRAFT",
     "DURATION",
+    "GC_GRACE",
+    "GC_GRACE_VARIABLE",
+    "JOB_TYPE",
     "METADATA",
+    "MOUNTED",
+    "MOUNT_POINT",
     "NAME",
     "PATH_REF",
     "REF",
+    "REF_OR_FILE",
+    "RUN",
+    "SELECTION",
+    "SUBPATH",
     "TAG",
     "TEXT",
+    "TOPIC",
     "TYPE",
     "VERSION",
     "metadata_of",
+    "version_options",
 ]
 
 T = TypeVar("T")
 
 
 class _Parsed(click.ParamType[T]):
-    """What a function makes of the text.
+    """A type of arguments that a function parses.
 
     Args:
-        name: What help calls it.
+        name: Its name in the help.
         parse: Raises InvalidInputError for what is not allowed.
+        words: What a shell is offered.
     """
 
-    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], T], words: Candidates | None = None) -> None:
         self.name = name
         self._parse = parse
+        self._words = words
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> T:  # noqa: ARG002 - click's signature
-        """Parse."""
+        """Parse the text."""
         return self._parse(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
+        """Offer the words that begin like this."""
+        return offered(self._words, ctx, incomplete)
+
+
+def offered(words: Candidates | None, ctx: click.Context, typed: str) -> list[CompletionItem]:
+    """Choose the words that begin as what was typed; none if anything fails."""
+    from click.shell_completion import CompletionItem
+
+    try:
+        found = list(words(ctx, typed)) if words else []
+    except (ArtfsError, OSError):
+        return []
+    return [CompletionItem(word, help=text) for word, text in found if word.startswith(typed)]
 
 
 class _Named(_Parsed[T]):
-    """What begins with an artifact's name, which a shell can complete."""
+    """A type of arguments that begin with an artifact's name, or are paths in a mount.
+
+    Args:
+        name: Its name in the help.
+        parse: Raises InvalidInputError for what is not allowed.
+        words: What a shell is offered.
+        inside: A path in a mount that goes into a version means the version.
+    """
+
+    def __init__(
+        self, name: str, parse: Callable[[str], T], words: Candidates | None = None, *, inside: bool = False
+    ) -> None:
+        super().__init__(name, parse, words)
+        self._inside = inside
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Parse the text; for one that names more than is wanted, show the form that works."""
+        mounted = None if ctx is None else ref_of_path(value, ctx.ensure_object(Settings))
+        if mounted is not None:
+            value = mounted.partition("/")[0] if self._inside else mounted
+        try:
+            return self._parse(value)
+        except InvalidInputError:
+            form = None if param is None or ctx is None else wanted_form(value, param, ctx)
+            if form is None:
+                raise
+        raise InvalidInputError(form)
+
+
+class _MountPoint(click.Path):
+    """A directory to mount on or to unmount: `click.Path` looks at it, and a mount there may never answer."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:  # type: ignore[override] # noqa: ARG002 - click's signature
+        """Take it as it is."""
+        return value
+
+
+class _Mounted(_MountPoint):
+    """A directory that something is mounted on."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's signature
-        """Offer artifacts, and behind a colon aliases and versions; nothing when anything fails."""
-        from click.shell_completion import CompletionItem
-
-        try:
-            with ctx.ensure_object(Settings).open_store() as store, store.catalog.view() as view:
-                artifacts = list(view.artifacts())
-                if ":" not in incomplete:
-                    return [CompletionItem(a.name, help=a.type) for a in artifacts if a.name.startswith(incomplete)]
-                found = [artifact for artifact in artifacts if incomplete.startswith(f"{artifact.name}:")]
-                refs = [f"{a.name}:{alias.name}" for a in found for alias in view.aliases(a.serial)]
-                refs += [f"{a.name}:{v.name}" for a in found for v in view.versions(a.serial, newest_first=True)]
-                return [CompletionItem(ref) for ref in refs if ref.startswith(incomplete)]
-        except (ArtfsError, OSError):
-            return []
+        """Offer the directories of artfs mounts."""
+        return offered(candidates.mounted_directories, ctx, incomplete)
 
 
 def _text(value: str) -> str:
@@ -105,12 +169,12 @@ def _metadata(value: str) -> tuple[str, Any]:
 
 
 def _no_constant(text: str) -> None:
-    """Keep `NaN` and `Infinity`, which Python reads and JSON has not, as the text that they are."""
+    """Refuse `NaN` and `Infinity`, which Python parses and JSON does not have: they stay text."""
     raise ValueError(text)
 
 
 def _version(value: str) -> str:
-    """Check `vN` or a reference; which artifact `vN` is of, others say."""
+    """Check `vN` or a reference; the caller knows the artifact of a bare `vN`."""
     if version_index(value) is None:
         parse_ref(value)
     return value
@@ -121,7 +185,7 @@ _DURATION: Final = re.compile(r"(?:[0-9]{1,9}[wdhms])+\Z")
 
 
 def _duration(value: str) -> int:
-    """Nanoseconds; 0 for `none`."""
+    """Parse a duration into nanoseconds; `none` is 0."""
     if value == "none":
         return 0
     seconds = 0
@@ -133,16 +197,32 @@ def _duration(value: str) -> int:
 
 
 TEXT = _Parsed("text", _text)
-NAME: click.ParamType[ArtifactName] = _Named("name", parse_artifact_name)
-TYPE = _Parsed("type", parse_artifact_type)
-ALIAS = _Parsed("alias", parse_alias)
-TAG = _Parsed("tag", parse_tag)
-REF = _Named("ref", parse_ref)
-VERSION: click.ParamType[str] = _Named("version", _version)
+JOB_TYPE = _Parsed("text", _text, candidates.job_types)
+RUN = _Parsed("text", _text, candidates.run_ids)
+TOPIC: click.ParamType[str] = _Parsed("text", str, candidates.help_topics)
+DELETED = _Named("ref", parse_ref, candidates.deleted_versions)
+NAME: click.ParamType[ArtifactName] = _Named("name", parse_artifact_name, candidates.refs)
+TYPE = _Parsed("type", parse_artifact_type, candidates.artifact_types)
+ALIAS = _Parsed("alias", parse_alias, candidates.aliases)
+TAG = _Parsed("tag", parse_tag, candidates.tags)
+REF = _Named("ref", parse_ref, candidates.refs)
+REF_OR_FILE = _Named("ref", parse_ref, candidates.refs, inside=True)
+"""A version, also by the path of a file of it in a mount."""
+SELECTION: click.ParamType[VersionRef | VersionRange | ArtifactPattern] = _Named(
+    "ref", parse_selection, candidates.refs
+)
+VERSION: click.ParamType[str] = _Named("version", _version, candidates.refs)
 DRAFT: click.ParamType[str] = _Parsed("draft", parse_artifact_name)
-PATH_REF = _Named("ref/path", parse_path_ref)
+SUBPATH: click.ParamType[str] = _Parsed("subpath", str, candidates.subpaths)
+PATH_REF = _Named("ref/path", parse_path_ref, candidates.paths)
 METADATA = _Parsed("key=value", _metadata)
 DURATION = _Parsed("duration", _duration)
+GC_GRACE: Final = "24h"
+"""How long gc keeps what was deleted, if nothing else is said."""
+GC_GRACE_VARIABLE: Final = "ARTFS_GC_GRACE"
+"""Environment variable that says so."""
+MOUNT_POINT = _MountPoint(file_okay=False)
+MOUNTED = _Mounted(file_okay=False)
 
 
 def metadata_of(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -157,3 +237,32 @@ def metadata_of(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise InvalidInputError(f"metadata key {key!r} is given twice: give it once")
         metadata[key] = value
     return metadata
+
+
+_VERSION_OPTIONS = (
+    click.option("-t", "--type", "type_", type=TYPE, help="The artifact's type; `dataset` for a new one."),
+    click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the version (repeatable)."),
+    click.option(
+        "-m", "--description", "--message", "description", default="", type=TEXT, help="Describe the version."
+    ),
+    click.option(
+        "--meta",
+        multiple=True,
+        type=METADATA,
+        help="Metadata; the value is JSON if it reads as JSON, else text (repeatable).",
+    ),
+    click.option("--tag", "tags", multiple=True, type=TAG, help="A tag for the version (repeatable)."),
+    click.option("--ttl", type=DURATION, help="How long the version is kept, as 30d or 12h."),
+    click.option(
+        "--if-changed",
+        is_flag=True,
+        help="Make no version of contents that the latest has: it gets the aliases, and nothing else that is given.",
+    ),
+)
+
+
+def version_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a new version to a command: `type_ aliases description meta tags ttl if_changed`."""
+    for option in reversed(_VERSION_OPTIONS):
+        function = option(function)
+    return function

@@ -1,4 +1,4 @@
-"""What all commands share: examples in the help, and the options that may stand after any of them."""
+"""Parts of every command: examples in the help, and the options that may follow any command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
+from artfs.cli.render.messages import be_quiet
 from artfs.cli.settings import Settings
 
-__all__ = ["ArtfsCommand", "ArtfsGroup", "command", "debug_option", "store_option"]
+__all__ = ["ArtfsCommand", "ArtfsGroup", "ExtraArgumentsError", "command", "debug_option", "store_option"]
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -20,7 +21,7 @@ def _set_store(ctx: click.Context, _param: click.Parameter, value: str | None) -
 
 
 def store_option(*, show: bool) -> _Decorator:
-    """`--store DIR`; hidden where it would only repeat itself in the help."""
+    """Make the option `--store DIR`; the help of single commands hides it."""
     return click.option(
         "--store",
         metavar="DIR",
@@ -33,10 +34,45 @@ def store_option(*, show: bool) -> _Decorator:
 
 
 def debug_option(*, show: bool) -> _Decorator:
-    """`--debug`, which `main` reads before anything is parsed."""
+    """Make the option `--debug`, which `main` reads before anything is parsed."""
     return click.option(
         "--debug", is_flag=True, expose_value=False, hidden=not show, help="Show the traceback of an error."
     )
+
+
+def _be_quiet(_ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        be_quiet()
+
+
+def quiet_option(*, show: bool) -> _Decorator:
+    """Make the option `--quiet`."""
+    return click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_be_quiet,
+        hidden=not show,
+        help="Print results and errors alone: no progress, no notes, no line that says what was done.",
+    )
+
+
+def common_options(function: Callable[..., Any], *, show: bool = False) -> Callable[..., Any]:
+    """Add the options that may stand before a command and after it: `--store`, `--debug`, `--quiet`."""
+    return store_option(show=show)(debug_option(show=show)(quiet_option(show=show)(function)))
+
+
+class ExtraArgumentsError(click.UsageError):
+    """More arguments than a command takes.
+
+    Attributes:
+        arguments: Those that are too many.
+    """
+
+    def __init__(self, arguments: Sequence[str], ctx: click.Context) -> None:
+        super().__init__("arguments too many", ctx)
+        self.arguments = tuple(arguments)
 
 
 class ArtfsCommand(click.Command):
@@ -50,6 +86,18 @@ class ArtfsCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments.
+
+        Raises:
+            ExtraArgumentsError: There are more than it takes.
+        """
+        ctx.allow_extra_args = True
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            raise ExtraArgumentsError(extra, ctx)
+        return extra
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below the options."""
         super().format_epilog(ctx, formatter)
@@ -57,14 +105,14 @@ class ArtfsCommand(click.Command):
 
 
 class ArtfsGroup(click.Group):
-    """A command of several parts, with examples."""
+    """A group of subcommands, with examples."""
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples below the parts."""
+        """Write the examples below the subcommands."""
         super().format_epilog(ctx, formatter)
         _write_examples(self.examples, formatter)
 
@@ -76,16 +124,16 @@ def _write_examples(examples: Sequence[str], formatter: click.HelpFormatter) -> 
                 formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-def command(name: str, *, examples: Sequence[str]) -> Callable[[Callable[..., None]], ArtfsCommand]:
-    """Make a command of a function; its docstring is the help.
+def command(name: str, *, examples: Sequence[str], **settings: Any) -> Callable[[Callable[..., None]], ArtfsCommand]:
+    """Make a command of a function, whose docstring is the help.
 
     Args:
-        name: What it is called.
-        examples: Command lines for the help, which tests run through its parser.
+        name: The command's name.
+        examples: Command lines for the help; a test runs each on a new account.
+        settings: Those of `click.Command`.
     """
 
     def decorate(function: Callable[..., None]) -> ArtfsCommand:
-        function = store_option(show=False)(debug_option(show=False)(function))
-        return click.command(name, cls=ArtfsCommand, examples=examples)(function)
+        return click.command(name, cls=ArtfsCommand, examples=examples, **settings)(common_options(function))
 
     return decorate

@@ -1,45 +1,55 @@
-"""Every way in which a command can end badly, as one line on stderr and an exit code."""
+"""Failures of a command, each as one line or JSON document on stderr and an exit code."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
-from click.exceptions import Exit, NoArgsIsHelpError
+from click.exceptions import Exit
 
-from artfs.cli.output import discard_output, finish
+from artfs.access import system_reason
+from artfs.cli.render.messages import write_failure
+from artfs.cli.render.output import discard_output, finish
+from artfs.documents.failures import error_details, error_kind
 from artfs.errors import ArtfsError
-from artfs.names import printable
 
-__all__ = ["Terminated", "report", "terminable"]
+__all__ = ["Terminated", "kind_of", "report", "terminable"]
 
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 128 + signal.SIGINT
 OUTPUT_CLOSED = 128 + signal.SIGPIPE
-"""What a shell gives for a program that died of SIGPIPE, as `ls | head` does."""
+"""Exit code that a shell gives a program which died of SIGPIPE, as in `ls | head`."""
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP came where something has to be cleaned up.
+    """SIGTERM or SIGHUP, raised where unfinished files have to be removed.
+
+    Args:
+        number: The signal.
+        left: What became of the command's work.
 
     Attributes:
         number: The signal.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.strsignal(number))
+    def __init__(self, number: int, left: str = "") -> None:
+        super().__init__(f"stopped by a signal ({signal.strsignal(number)}){left and '; '}{left}")
         self.number = number
 
 
 @contextmanager
-def terminable() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise `Terminated` inside, so that unfinished files are removed."""
+def terminable(left: str | Callable[[], str]) -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise `Terminated` inside, so that unfinished files are removed.
+
+    Args:
+        left: What becomes of the work that they or a Ctrl-C interrupt, and how it goes on; or what finds that out.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise Terminated(number)
@@ -49,17 +59,21 @@ def terminable() -> Iterator[None]:
         signal.signal(number, stop)
     try:
         yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {left if isinstance(left, str) else left()}") from None
+    except Terminated as stopped:
+        raise Terminated(stopped.number, left if isinstance(left, str) else left()) from None
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
 
 
 def report(error: BaseException, *, debug: bool) -> int:
-    """Print what went wrong, as one line.
+    """Print what went wrong, as one line or JSON document.
 
     Args:
         error: What a command raised.
-        debug: Print the traceback first.
+        debug: Print the traceback too.
 
     Returns:
         The exit code.
@@ -73,31 +87,52 @@ def report(error: BaseException, *, debug: bool) -> int:
         except (ArtfsError, OSError):  # the error at hand is the one that counts
             discard_output()
     with suppress(OSError, ValueError):
-        if debug and message:
-            import traceback
-
-            traceback.print_exception(error)
         if message and sys.stderr is not None:
-            sys.stderr.write(f"artfs: {printable(message)}\n")
-            sys.stderr.flush()
+            write_failure(message, kind_of(error), code, _traceback(error) if debug else "", **error_details(error))
     return code
 
 
+def kind_of(error: BaseException) -> str:
+    """Return the word by which programs know an error: that of its class in `artfs.errors`, as `not_found`."""
+    match error:
+        case ArtfsError():
+            return error_kind(error)
+        case click.ClickException():
+            return "usage"
+        case KeyboardInterrupt() | click.Abort():
+            return "interrupted"
+        case Terminated():
+            return "terminated"
+        case OSError():
+            return "system"
+        case MemoryError():
+            return "out_of_memory"
+    return "internal"
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(error))
+
+
 def _verdict(error: BaseException) -> tuple[int, str]:
-    """Exit code and message; no message for what needs none."""
+    """Choose the exit code and message; the message is empty if none is needed."""
     match error:
         case Exit():
             return error.exit_code, ""
         case SystemExit():
             return error.code if isinstance(error.code, int) else FAILED, ""
         case click.ClickException():
-            return error.exit_code, _usage(error)
+            from artfs.cli.usage import usage_message
+
+            return error.exit_code, usage_message(error)
         case ArtfsError():
             return error.exit_code, str(error)
         case KeyboardInterrupt() | click.Abort():
             return INTERRUPTED, str(error) or "interrupted"
         case Terminated():
-            return 128 + error.number, f"stopped by a signal ({error})"
+            return 128 + error.number, str(error)
         case BrokenPipeError():
             return OUTPUT_CLOSED, ""
         case OSError():
@@ -111,15 +146,6 @@ def _verdict(error: BaseException) -> tuple[int, str]:
             )
 
 
-def _usage(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "artfs"
-    if isinstance(error, NoArgsIsHelpError):
-        return f"a command is missing: see `{path} --help`"
-    message = " ".join(error.format_message().split())
-    return f"{message[:1].lower()}{message[1:].rstrip('.')}: see `{path} --help`"
-
-
 def _system(error: OSError) -> str:
-    what = os.strerror(error.errno) if error.errno else str(error)
+    what = system_reason(error)
     return f"{os.fsdecode(error.filename)}: {what}" if isinstance(error.filename, str | bytes) else what

@@ -1,45 +1,61 @@
-"""The `artfs` group: knows its commands' names, and loads the one that is called."""
+"""The `artfs` command group; it loads only the command that is called."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from artfs import __version__
-from artfs.cli.command import debug_option, store_option
+from artfs.cli.command import common_options
 from artfs.cli.settings import Settings
 
 __all__ = ["COMPLETE_VARIABLE", "SECTIONS", "cli", "run"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Store and read": ("init", "put", "get", "ls", "tree", "cat", "log", "show", "diff"),
-    "Change": ("alias", "tag", "edit", "rename", "link", "rm", "undelete", "gc"),
+    "Share": ("export", "import"),
+    "Change": ("alias", "tag", "edit", "rename", "link", "restore", "rm", "undelete", "gc"),
     "Mount": ("mount", "umount", "warm"),
-    "Make versions in place": ("stage", "status", "commit", "discard"),
+    "Make versions in place": ("stage", "drafts", "status", "commit", "discard"),
     "Runs": ("run", "runs", "lineage", "history"),
-    "About the store and artfs": ("info", "du", "fsck", "doctor", "help", "completion"),
+    "About the store and artfs": (
+        "ui",
+        "info",
+        "du",
+        "cache",
+        "config",
+        "fsck",
+        "verify",
+        "doctor",
+        "version",
+        "help",
+        "completion",
+    ),
 }
 """The commands, as `artfs --help` groups them."""
 
 COMPLETE_VARIABLE = "_ARTFS_COMPLETE"
-"""By which a shell asks what could stand next."""
+"""Environment variable by which a shell asks for completions."""
 
 
 class LazyGroup(click.Group):
     """A group whose commands are modules of `artfs.cli.commands`, loaded by name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All commands, in the order of the help."""
+        """List all commands in the order of the help."""
         return [name for names in SECTIONS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Load one command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f"artfs.cli.commands.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"artfs.cli.commands.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -53,13 +69,12 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="REF is NAME, NAME:vN or NAME:ALIAS; a bare NAME means NAME:latest. --store and --debug may stand after the "
-    "command too. `artfs help commands` tells of exit codes, JSON and the environment.",
+    epilog="REF is NAME, NAME:vN or NAME:ALIAS; a bare NAME means NAME:latest. --store, --debug and -q may stand after "
+    "the command too. `artfs help commands` tells of exit codes, JSON and the environment.",
     no_args_is_help=False,
     invoke_without_command=True,
 )
-@store_option(show=True)
-@debug_option(show=True)
+@partial(common_options, show=True)
 @click.version_option(__version__, prog_name="artfs", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -74,10 +89,10 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code, when nothing is raised.
     """
-    if asked := os.environ.get(COMPLETE_VARIABLE):
-        from artfs.cli.shells import answer
+    if request := os.environ.get(COMPLETE_VARIABLE):
+        from artfs.cli.completion import answer
 
-        return answer(cli, asked, COMPLETE_VARIABLE)
+        return answer(cli, request, COMPLETE_VARIABLE)
     with cli.make_context("artfs", list(arguments), obj=Settings()) as context:
         cli.invoke(context)
     return 0

@@ -1,17 +1,19 @@
-"""What the options before the command and the environment say: which store, and how much to tell of an error."""
+"""Settings of one command line: its store, and the run that it belongs to."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.api.location import announced_run, default_store
+from artfs.api.environment import announced_run, default_store
+from artfs.names import parse_store_path
 
 if TYPE_CHECKING:
     from artfs.catalog import Version
-    from artfs.names import VersionRef
+    from artfs.names import ArtifactName, VersionRef
     from artfs.store import Store
 
 __all__ = ["Settings"]
@@ -19,50 +21,99 @@ __all__ = ["Settings"]
 
 @dataclass(slots=True)
 class Settings:
-    """Of one run of the command line.
+    """Settings of one command line.
 
     Attributes:
-        store: What `--store` says; None: `default_store`.
+        store: Value of `--store`; None: `default_store`.
     """
 
     store: str | None = None
 
     @property
     def store_path(self) -> Path:
-        """The store's directory, absolute."""
-        return Path(os.path.abspath(self.store)) if self.store else default_store()
+        """Absolute path of the store."""
+        return parse_store_path(self.store) if self.store else default_store()
 
-    def open_store(self, *, create: bool = False) -> Store:
+    @property
+    def has_store(self) -> bool:
+        """True if the store is there."""
+        return os.path.exists(self.store_path / "format.json")
+
+    def open_or_make_store(self) -> Store:
+        """Open the store; where there is none make one, and say so, as its path may be mistyped.
+
+        Raises:
+            StoreNotFoundError: There is none, nor the directory above it, and the user named it.
+            StoreError: It cannot be used.
+        """
+        from artfs.cli.render.output import print_note
+
+        is_new = not self.has_store
+        if is_new and (self.store or os.environ.get("ARTFS_STORE")):
+            self._refuse_missing_parent()
+        store = self.open_store(create=True)
+        if is_new:
+            print_note(f"made a store in {self.store_path}")
+        return store
+
+    def _refuse_missing_parent(self) -> None:
+        from artfs.errors import StoreNotFoundError
+
+        path = self.store_path
+        with suppress(PermissionError, NotADirectoryError):  # opening it says why
+            if not path.parent.exists():
+                raise StoreNotFoundError(
+                    f"there is no store at {path}, nor a directory {path.parent}: look at --store and $ARTFS_STORE, and"
+                    " if the disk is mounted, or make a store there with `artfs init`"
+                )
+
+    def open_store(self, *, create: bool = False, shared: bool = False) -> Store:
         """Open the store.
 
         Raises:
             StoreError: There is none (and `create` is False), or it cannot be used.
         """
-        from artfs.catalog import note_deaths
+        from artfs.kv import crash_marker
         from artfs.store import open_store
 
-        note_deaths(self.store_path / "index")
-        return open_store(self.store_path, create=create)
+        crash_marker.install(self.store_path / "index")
+        return open_store(self.store_path, create=create, shared=shared)
+
+    def open_store_of(self, name: ArtifactName) -> Store:
+        """Open the store to change an artifact.
+
+        Raises:
+            NotFoundError: There is nothing where the store would be, and so no artifact either.
+            StoreError: It cannot be used.
+        """
+        from artfs.errors import NotFoundError, StoreNotFoundError
+
+        try:
+            return self.open_store()
+        except StoreNotFoundError as error:
+            if self.store_path.exists():
+                raise
+            raise NotFoundError(f"artifact {name} does not exist: {error}") from error
 
     def run_in(self, store: Store) -> str | None:
-        """The run that this command is part of, if it is one of that store."""
+        """Find the run that this command is part of, if it is a run of that store."""
         if announced_run() is None:
             return None
-        from artfs.api.capture import current_run
+        from artfs.api.run.tracking import current_run
 
         return current_run(store)
 
     def version_to_read(self, store: Store, ref: VersionRef) -> Version:
-        """The version that a reference names. In a run that is an input, and an alias what it was at first.
+        """Resolve a reference to a version. In a run it becomes an input, and an alias is pinned.
 
         Raises:
             NotFoundError: There is none.
-            StorageError: What the run knows of it can neither be read nor noted.
+            StorageError: The run's pins can be neither read nor written.
         """
         run = self.run_in(store)
         if run is None:
             return store.version(ref)
-        from artfs.api.capture import pinned
+        from artfs.api.run.tracking import pinned
         from artfs.catalog import current_actor
 
         return store.catalog.use_version(run, pinned(store, run, ref), current_actor(run))

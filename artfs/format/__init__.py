@@ -1,1 +1,1 @@
-"""The bytes of everything that is stored, as pure functions between bytes and values: no I/O, nothing of LMDB."""
+"""The bytes of all that is stored, as pure functions between bytes and values. No I/O."""

@@ -1,6 +1,6 @@
 """Chunk lists: the contents of a file of several chunks, as a tree of pages.
 
-A page holds rows of 40 bytes: where the piece ends, counted from the page's start, and its digest. In a page of height
+A page holds rows of 40 bytes: the end of a piece, counted from the page's start, and its digest. In a page of height
 1 the pieces are chunks; in one of height n they are pages of height n - 1. Layout (docs/FORMAT.md, "Chunk lists"),
 little-endian: a header of 24 bytes (magic, height, row count, bytes covered), then the rows.
 """
@@ -35,7 +35,7 @@ class ChunkPage(NamedTuple):
 
     Attributes:
         height: 1 where the pieces are chunks.
-        ends: Where each piece ends, from the page's start.
+        ends: The end of each piece, from the page's start.
         digests: Of the pieces.
     """
 
@@ -49,7 +49,7 @@ class ChunkPage(NamedTuple):
         return self.ends[-1]
 
     def find(self, offset: int) -> int:
-        """The piece that holds the byte at `offset` (0 <= offset < size)."""
+        """Return the number of the piece that holds the byte at `offset` (0 <= offset < size)."""
         return bisect_right(self.ends, offset)
 
 

@@ -1,4 +1,4 @@
-"""What identifies stored bytes: BLAKE3-256, over blocks where there are several.
+"""Digests of stored bytes: BLAKE3-256, over the hashes of blocks where there are several.
 
 Data of at most `BLOCK_SIZE` bytes has its plain BLAKE3-256 as digest. Longer data is cut into blocks of `BLOCK_SIZE`
 (the last may be shorter); the BLAKE3-256 of each block, concatenated, are the *block table*, and the digest is the
@@ -36,11 +36,11 @@ BLOCK_HASH_SIZE = 32
 TABLE_DOMAIN = "artfs 2026 block table"
 
 Data: TypeAlias = bytes | bytearray | memoryview
-"""Contiguous bytes in any of the forms that the hot paths pass about without copying."""
+"""Contiguous bytes in any form that the hot paths pass on without copying."""
 
 
 def block_hashes(data: Data) -> bytes:
-    """Return the concatenated BLAKE3 hashes of the blocks of `data`, the last of which may be short."""
+    """Return the concatenated BLAKE3 hashes of the blocks of `data`; the last may be short."""
     size = len(data)
     if size <= BLOCK_SIZE:
         return blake3(data).digest()
@@ -49,7 +49,7 @@ def block_hashes(data: Data) -> bytes:
 
 
 def table_size(plain_len: int) -> int:
-    """Return how many bytes the block table of `plain_len` bytes of data has: 0 when there is only one block."""
+    """Return the size of the block table for `plain_len` bytes of data: 0 for one block."""
     if plain_len <= BLOCK_SIZE:
         return 0
     return (plain_len + BLOCK_SIZE - 1) // BLOCK_SIZE * BLOCK_HASH_SIZE

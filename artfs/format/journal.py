@@ -1,11 +1,11 @@
-"""The bytes of a journal segment: a header, then records, each bound to the one before by its hash. No I/O.
+"""The bytes of a journal segment: a header, then records, each with the hash of the one before.
 
     header  64 bytes   magic 8 | first seq u64 | previous hash 32 | reserved 12 | crc32 of the first 60
     record  *          magic 4 | body length u32 | seq u64 | previous hash 32 | reserved 4 | crc32 of the first 52
                        | body | BLAKE3-256 of everything before it in the record
 
 Integers are little-endian, reserved bytes are zero and checked. `artfs/docs/FORMAT.md` has the invariants J1-J9 and
-what breaks when a field is damaged. What a body says is in `operations`.
+what breaks when a field is damaged. `operations` decodes the bodies.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 HASH_SIZE: Final = 32
 SEGMENT_HEADER_SIZE: Final = 64
 MAX_BODY_SIZE: Final = 64 << 20
-"""No body is longer: the largest allocation that a damaged or hostile length can ask for."""
+"""The longest body: the largest allocation that a damaged or hostile length can ask for."""
 
 _SECTOR = 512
 _SEGMENT_MAGIC = b"ARTFSJN\x01"
@@ -59,7 +59,7 @@ class SegmentHeader(msgspec.Struct, frozen=True, gc=False):
 
 
 class RawRecord(msgspec.Struct, frozen=True, gc=False):
-    """One record whose bytes are whole; what its body says was not looked at.
+    """One record whose bytes are whole; its body was not decoded.
 
     Attributes:
         seq: Its number; the first is 1.
@@ -75,12 +75,12 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def size(self) -> int:
-        """Bytes that it takes in its segment."""
+        """The size of the record in bytes."""
         return _HEAD_SIZE + len(self.body) + HASH_SIZE
 
 
 def genesis(store_id: bytes) -> bytes:
-    """Return what stands for the hash of a record before the first: it binds the chain to one store."""
+    """Return the `previous` of the first record, which binds the chain to one store."""
     return blake3(store_id, derive_key_context="artfs 2026 journal genesis").digest()
 
 
@@ -123,8 +123,8 @@ def parse_record(data: bytes, at: int, base: int = 0) -> RawRecord | None:
 
     Args:
         data: A segment from file offset `base` to its end.
-        at: Where in `data` the record begins.
-        base: Where in the file `data` begins.
+        at: Offset of the record in `data`.
+        base: Offset of `data` in the file.
 
     Returns:
         The record; None when it is *torn*: the last write of a process or machine that died before it was synced. Only
@@ -162,7 +162,7 @@ def _head_is_whole(data: bytes, at: int) -> bool:
 
 
 def _has_unwritten_sector(data: bytes, at: int, end: int, base: int) -> bool:
-    """Whether the part of `data[at:end]` in one of the file's sectors is all zeros."""
+    """True if the part of `data[at:end]` in one of the file's sectors is all zeros."""
     while at < end:
         stop = min(end, at + _SECTOR - (base + at) % _SECTOR)
         if not any(data[at:stop]):
@@ -172,7 +172,7 @@ def _has_unwritten_sector(data: bytes, at: int, end: int, base: int) -> bool:
 
 
 def _any_head_after(data: bytes, at: int) -> bool:
-    """Whether a whole head follows: each record is synced before the next is written, so `at` was no last write."""
+    """True if a whole head follows: then `at` was not the last write, as each record is synced first."""
     at = data.find(_RECORD_MAGIC, at + 1)
     while at >= 0:
         if len(data) - at >= _HEAD_SIZE and _head_is_whole(data, at):

@@ -1,4 +1,4 @@
-"""Tree nodes: one page of a directory, as bytes.
+"""Tree nodes: the pages of directories, as bytes.
 
 A directory is one page, or a B-tree of pages: leaf pages (level 0) hold entries, inner pages hold rows that stand for
 the page below and bear its first name. All pages have one layout (docs/FORMAT.md, "Tree nodes"), little-endian:
@@ -29,7 +29,7 @@ from artfs.errors import IntegrityError
 from artfs.format.digest import DIGEST_SIZE, digest
 from artfs.names import are_entry_names, is_entry_name
 
-__all__ = ["MAX_EXTRA", "Entry", "Kind", "Page", "Sealed", "encode_page"]
+__all__ = ["MAX_EXTRA", "EncodedPage", "Entry", "Kind", "Page", "clamp_time", "encode_page"]
 
 _MAGIC = b"ATN1"
 _HEADER = struct.Struct("<4sB3xIIQQ")
@@ -48,7 +48,7 @@ _new = tuple.__new__  # without the call of Python code that a NamedTuple's own 
 
 
 class Kind(IntEnum):
-    """What a row stands for."""
+    """The kind of a row."""
 
     PAGE = 0
     FILE = 1
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
 
     Attributes:
         name: The entry's name; of a `PAGE` row, the first name below it.
-        kind: What it is.
+        kind: A `Kind`.
         mode: Permission and sticky bits (0 of a `PAGE` row).
         mtime_ns: Modification time, nanoseconds since the epoch.
         size: Bytes of the file or target; of a directory or page, of all files below.
@@ -84,19 +84,19 @@ class Entry(NamedTuple):
 
     @property
     def positions(self) -> int:
-        """Pre-order positions that the entry takes, its own included (a page has none of its own)."""
+        """Number of pre-order positions of the entry, its own included (a page has none of its own)."""
         return self.below + (self.kind != 0)
 
 
-class Sealed(NamedTuple):
-    """An encoded page: its bytes, both digests, and what a reference to it says.
+class EncodedPage(NamedTuple):
+    """An encoded page: its bytes, both digests, and the fields of a row that points to it.
 
     Attributes:
         data: The page.
         node: Digest of all of it.
         digest: Digest of its content part.
         first: Its first name (empty for an empty directory).
-        below: Positions it covers.
+        below: Number of positions that it covers.
         size: Bytes of all files below.
     """
 
@@ -108,15 +108,28 @@ class Sealed(NamedTuple):
     size: int
 
     def as_row(self) -> Entry:
-        """The row that stands for this page in the level above."""
+        """Make the row for this page in the level above."""
         return Entry(self.first, Kind.PAGE, 0, 0, self.size, self.digest, self.below, self.node)
 
 
-def encode_page(level: int, entries: Sequence[Entry]) -> Sealed:
+def clamp_time(time_ns: int) -> int:
+    """Return the nearest time that the format holds: the years 1677 to 2262, as nanoseconds in 64 bits."""
+    return max(-(1 << 63), min(time_ns, (1 << 63) - 1))
+
+
+def _packed_times(entries: Sequence[Entry]) -> bytes:
+    times = [entry.mtime_ns for entry in entries]
+    try:
+        return struct.pack(f"<{len(times)}q", *times)
+    except struct.error:
+        return struct.pack(f"<{len(times)}q", *map(clamp_time, times))
+
+
+def encode_page(level: int, entries: Sequence[Entry]) -> EncodedPage:
     """Encode one page.
 
     Args:
-        level: 0 for entries, n for rows that stand for pages of level n - 1.
+        level: 0 for entries, n for rows that point to pages of level n - 1.
         entries: Sorted by name, valid; the caller's duty, proven row by row on every read.
     """
     rows = bytearray()
@@ -136,20 +149,20 @@ def encode_page(level: int, entries: Sequence[Entry]) -> Sealed:
         if node:
             nodes.append(node)
     content = b"".join((_HEADER.pack(_MAGIC, level, len(entries), len(heap), before, size), rows, heap))
-    times = struct.pack(f"<{len(entries)}q", *[entry.mtime_ns for entry in entries]) if level == 0 else b""
+    times = _packed_times(entries) if level == 0 else b""
     data = b"".join((content, times, *nodes))
-    return Sealed(data, digest(data), digest(content), entries[0].name if entries else b"", before, size)
+    return EncodedPage(data, digest(data), digest(content), entries[0].name if entries else b"", before, size)
 
 
 class Page:
-    """A page searched in place by name and by position.
+    """A page, searched in place by name and by position.
 
     Opening a page checks its frame; each row is checked when it is decoded, so that finding one name in a page of
     hundreds costs microseconds and nothing unchecked gets out. `check` proves a page as a whole.
 
     Attributes:
-        level: 0 for entries, more for rows that stand for pages.
-        below: Positions that the page covers.
+        level: 0 for entries, more for rows that point to pages.
+        below: Number of positions that the page covers.
         size: Bytes of all files below.
     """
 
@@ -191,14 +204,21 @@ class Page:
         """The page's content digest."""
         return digest(self._data[: self._times])
 
+    @property
+    def paged_bytes(self) -> int:
+        """Bytes of names and extras that count when a directory is cut into pages: not the 4 of each directory row."""
+        directories = 0 if self.level else (len(self._data) - self._nodes) // DIGEST_SIZE
+        heap: int = self._times - self._heap
+        return heap - _ORDINAL_SIZE * directories
+
     def name(self, row: int) -> bytes:
-        """The name of one row, unchecked."""
+        """Return the name of one row, unchecked."""
         start, length = _NAME_AT.unpack_from(self._data, _HEADER.size + row * _ROW.size)
         start += self._heap
         return self._data[start : start + length]
 
     def _bisect(self, name: bytes) -> int:
-        """The first row whose name is not below `name`."""
+        """Return the first row whose name is not below `name`."""
         data, heap, low, high = self._data, self._heap, 0, self._count
         unpack = _NAME_AT.unpack_from
         while low < high:
@@ -212,26 +232,26 @@ class Page:
         return low
 
     def index(self, name: bytes) -> int | None:
-        """The row of exactly this name, if any."""
+        """Return the row of exactly this name, if any."""
         row = self._bisect(name)
         return row if row < self._count and self.name(row) == name else None
 
     def child_for(self, name: bytes) -> int:
-        """Of an inner page, the row of the page in which `name` belongs."""
+        """Return the row of an inner page that points to the page in which `name` belongs."""
         row = self._bisect(name)
         if row < self._count and self.name(row) == name:
             return row
         return max(row - 1, 0)
 
     def before(self, row: int) -> int:
-        """Positions that the rows before `row` take; of one past the last row, all."""
+        """Return the number of positions of the rows before `row`; of one past the last row, of all."""
         if row == self._count:
             return self.below
         position: int = _BEFORE.unpack_from(self._data, _BEFORE_AT + row * _ROW_SIZE)[0]
         return position
 
     def at_position(self, position: int) -> int:
-        """The row that covers a position relative to the page's first (0 <= position < below)."""
+        """Return the row that covers a position relative to the page's first (0 <= position < below)."""
         data, low, high = self._data, 0, self._count
         unpack = _BEFORE.unpack_from
         while low < high:
@@ -243,7 +263,7 @@ class Page:
         return max(low - 1, 0)
 
     def link(self, row: int) -> tuple[int, bytes]:
-        """The kind of one row, and the node digest of the page that it points to, if any: all that a descent needs."""
+        """Return all that a descent needs of a row: kind, and node digest of its page, if any."""
         data = self._data
         at = _HEADER_SIZE + row * _ROW_SIZE
         start, length, kind = _LINK_AT.unpack_from(data, at)
@@ -254,6 +274,24 @@ class Page:
             return kind, b""
         at = self._nodes + DIGEST_SIZE * row
         return kind, data[at : at + DIGEST_SIZE]
+
+    def links(self) -> tuple[list[tuple[bytes, bool]], list[bytes]]:
+        """Return all that the rows point to, unchecked: ten times as quick as to decode them.
+
+        Returns:
+            Of each file that is not empty its content digest, and whether that is a chunk list's; and the node digests
+            of pages and directories.
+        """
+        data = self._data
+        rows = list(_ROW.iter_unpack(data[_HEADER_SIZE : self._heap]))
+        ends = [row[0] for row in rows[1:]]
+        ends.append(self._times - self._heap)
+        files = [
+            (digest_, end > start + length)
+            for (start, length, kind, _mode, _before, size, digest_), end in zip(rows, ends, strict=False)
+            if kind == 1 and size
+        ]
+        return files, [data[at : at + DIGEST_SIZE] for at in range(self._nodes, len(data), DIGEST_SIZE)]
 
     def entry(self, row: int) -> Entry:
         """Decode and check one row.
@@ -313,7 +351,7 @@ class Page:
         return found
 
     def check(self) -> list[Entry]:
-        """Prove that these are exactly the bytes that `encode_page` writes, and give all rows.
+        """Prove that these are exactly the bytes that `encode_page` writes, and return all rows.
 
         Raises:
             IntegrityError: They are not.

@@ -1,8 +1,8 @@
-"""What a journal record says: who changed the catalog when, and the operations, each with what it replaced.
+"""Bodies of journal records: author and time of a change of the catalog, and its operations.
 
-The operations are the catalog: applied in order they give its tables, byte for byte. They are msgpack arrays whose
-first element is the name of the operation; fields are only ever appended. Every value is validated whenever one is
-made or decoded, so that a hostile journal meets the same rules as a user.
+The operations are the catalog: applied in order they give its tables, byte for byte. Each holds what it replaced. They
+are msgpack arrays whose first element is the name of the operation; fields are only ever appended. Every value is
+validated when it is made or decoded, so that a hostile journal meets the same rules as a user.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from artfs.errors import StoreFormatError
-from artfs.format.bounds import FIRST_SERIAL, Count, Digest, Index, Serial, Time
-from artfs.format.malformed import MALFORMED
-from artfs.format.runs import Learnt, RunOp
+from artfs.format.msgpack import DECODE_ERRORS, FIRST_SERIAL, Count, Digest, Index, Serial, Time
+from artfs.format.runs import EdgeSource, RunOp
 from artfs.names import (
     parse_alias,
     parse_artifact_name,
@@ -37,6 +36,7 @@ __all__ = [
     "CatalogOp",
     "Entry",
     "Op",
+    "Origin",
     "PartAdded",
     "PartsTaken",
     "Tree",
@@ -104,7 +104,7 @@ class ArtifactUndeleted(_Operation, frozen=True, array_like=True, tag="artifact-
 
 
 class VersionFields(msgspec.Struct, frozen=True, array_like=True):
-    """What can be edited of a version.
+    """The fields of a version that can be edited.
 
     Attributes:
         description: Free text.
@@ -143,19 +143,41 @@ class Tree(msgspec.Struct, frozen=True, array_like=True):
     mtime_ns: int
 
 
+class Origin(msgspec.Struct, frozen=True, array_like=True):
+    """What an imported version is in the store where it was made.
+
+    Attributes:
+        store: The id of that store (16 bytes).
+        artifact: The artifact's name there.
+        index: N of vN there.
+    """
+
+    store: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    artifact: str
+    index: Index
+
+    def __post_init__(self) -> None:
+        parse_artifact_name(self.artifact)
+
+    def __str__(self) -> str:
+        return f"{self.artifact}:v{self.index}"
+
+
 class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-created"):
     """The artifact gets a version.
 
     Attributes:
         serial: The version's serial.
         artifact: The artifact's serial.
-        index: N of vN: the next index of the artifact's name.
+        index: N of vN: the next index of the artifact's name; of an imported one perhaps a later one,
+            or one that was passed over.
         tree: Its contents.
-        created_ns: When (nanoseconds since 1970).
-        fields: What can be edited.
+        created_ns: Its time (nanoseconds since 1970).
+        fields: Those that can be edited.
         logged_by: The run that logged it.
-        source: The version that it is the same as, as it was then called (`animals:v3`).
-        how: How it was learnt that the run logged it.
+        source: The version with the same contents, by its name at that time (`animals:v3`).
+        how: The source of the edge to that run.
+        origin: Of an imported version, what it is in the store where it was made.
     """
 
     serial: Serial
@@ -166,7 +188,8 @@ class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-crea
     fields: VersionFields
     logged_by: str | None = None
     source: str | None = None
-    how: Learnt = "api"
+    how: EdgeSource = "api"
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         if self.logged_by is not None:
@@ -174,7 +197,7 @@ class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-crea
 
 
 class VersionEdited(_Operation, frozen=True, array_like=True, tag="version-edited"):
-    """What can be edited of a version becomes `fields`; it was `previous`."""
+    """The fields of a version that can be edited become `fields`; they were `previous`."""
 
     artifact: Serial
     index: Index
@@ -183,21 +206,33 @@ class VersionEdited(_Operation, frozen=True, array_like=True, tag="version-edite
 
 
 class VersionDeleted(_Operation, frozen=True, array_like=True, tag="version-deleted"):
-    """The version goes out of sight, and for good at the next gc."""
+    """The version is deleted: hidden now, removed by a gc.
+
+    Attributes:
+        artifact: The artifact's serial.
+        index: N of vN.
+        aliases: Those removed with it, which an undeletion sets again, `latest` left out. None: an earlier artfs wrote
+            it, and none of them is known.
+    """
 
     artifact: Serial
     index: Index
+    aliases: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for alias in self.aliases or ():
+            parse_alias(alias)
 
 
 class VersionUndeleted(_Operation, frozen=True, array_like=True, tag="version-undeleted"):
-    """The version, not yet collected, is in sight again."""
+    """The version, not yet removed by gc, is visible again."""
 
     artifact: Serial
     index: Index
 
 
 class VersionRemoved(_Operation, frozen=True, array_like=True, tag="version-removed"):
-    """gc takes what only the deleted version holds: it can never be in sight again."""
+    """gc removes what only the deleted version refers to: it can never be visible again."""
 
     artifact: Serial
     index: Index
@@ -217,7 +252,7 @@ class AliasSet(_Operation, frozen=True, array_like=True, tag="alias-set"):
 
 
 class AliasRemoved(_Operation, frozen=True, array_like=True, tag="alias-removed"):
-    """The alias, which named version `previous`, is no more."""
+    """The alias, which named version `previous`, is removed."""
 
     serial: Serial
     artifact: Serial
@@ -226,15 +261,15 @@ class AliasRemoved(_Operation, frozen=True, array_like=True, tag="alias-removed"
 
 
 class PartAdded(_Operation, frozen=True, array_like=True, tag="part-added"):
-    """A process adds to a version that several make together.
+    """A process adds a part to a version that several processes make together.
 
     Attributes:
-        group: What they call that version (the distributed id).
+        group: Their name for that version (the distributed id).
         name: The artifact's name.
-        number: How many parts there were before.
-        tree: What it adds.
-        fields: What it says of the version.
-        added_ns: When (nanoseconds since 1970).
+        number: Number of parts before it.
+        tree: The contents of the part.
+        fields: Those for the version.
+        added_ns: Its time (nanoseconds since 1970).
         aliases: To be moved to the version.
         run: The run that adds it.
     """
@@ -292,12 +327,12 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """The body of a journal record: operations that happened together or not at all.
 
     Attributes:
-        time_ns: When (nanoseconds since 1970, by the clock of `host`).
-        user: Who, as the system calls them.
-        host: On which machine.
-        pid: In which process.
-        run: During which run, if any.
-        ops: What was done, in order.
+        time_ns: Its time (nanoseconds since 1970, by the clock of `host`).
+        user: The system's name of the author.
+        host: The author's machine.
+        pid: The author's process.
+        run: The author's run, if any.
+        ops: The operations, in order.
     """
 
     time_ns: int
@@ -321,11 +356,11 @@ def decode_entry(body: bytes) -> Entry:
     """Parse and validate the body of a record whose hash is right.
 
     Raises:
-        StoreFormatError: This artfs does not know what it says, or it breaks a rule; no damage can do that.
+        StoreFormatError: This artfs does not understand it, or it breaks a rule; no damage can do that.
     """
     try:
         return _decoder.decode(body)
-    except MALFORMED as error:
+    except DECODE_ERRORS as error:
         raise StoreFormatError(
             f"this artfs cannot read a journal record ({error}): use the artfs that wrote it"
         ) from error

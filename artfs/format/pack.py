@@ -1,9 +1,9 @@
 """The bytes of a pack file: header, records, footer, trailer. No I/O.
 
-    header  64 bytes     which pack this is, and of which kind
+    header  64 bytes     id and kind of the pack
     record  *            head 64 | block table | stored data | zeros up to a multiple of 8
     footer  56 * count   one entry per record, in the order of the records
-    trailer 64 bytes     where the footer is, and its digest
+    trailer 64 bytes     offset and digest of the footer
 
 Integers are little-endian, reserved bytes are zero and checked, and every byte of a pack is covered by a checksum or a
 digest. `artfs/docs/FORMAT.md` has the offsets, the invariants P1 to P15 and what breaks when a field is damaged.
@@ -60,12 +60,12 @@ ENTRY_SIZE: Final = 56
 TRAILER_SIZE: Final = 64
 ALIGNMENT: Final = 8
 TABLE_IN_INDEX: Final = 128 << 10
-"""Raw records of more plain bytes have their block table in the index too; smaller files are read whole."""
+"""Raw records of more plain bytes have their block table in the index too; smaller ones are read whole."""
 MAX_PLAIN_SIZE: Final = 16 << 20
-"""No record holds more plain bytes: the largest allocation that a damaged length can ask for."""
+"""The most plain bytes of a record: the largest allocation that a damaged length can ask for."""
 
 _MAX_OFFSET: Final = 1 << 62
-"""No file is as long, and a position in this record is one that a system call takes."""
+"""No file is as long, and system calls take every position in a record that begins below."""
 _HEADER_MAGIC = b"ARTFSPK\x01"
 RECORD_MAGIC: Final = b"REC1"
 _TRAILER_MAGIC = b"ARTFSEND"
@@ -79,36 +79,36 @@ _LOCATION = struct.Struct("<16sQIIB")
 
 
 class PackKind(IntEnum):
-    """What a pack holds: file contents, or tree nodes."""
+    """The kind of a pack: file contents, or tree nodes."""
 
     DATA = 1
     NODES = 2
 
 
 class RecordKind(IntEnum):
-    """What a record holds."""
+    """The kind of a record."""
 
     CHUNK = 1
     NODE = 2
 
 
 class Codec(IntEnum):
-    """How a record's bytes are stored."""
+    """The encoding of a record's stored bytes."""
 
     RAW = 0
     ZSTD = 1
 
 
 class Location(msgspec.Struct, frozen=True, gc=False):
-    """Where a chunk or node is stored, and how.
+    """The place of a chunk or node in a pack, and its encoding.
 
     Attributes:
         pack: The pack's id (16 bytes).
-        offset: Where the record's head begins in the pack file.
+        offset: Offset of the record's head in the pack file.
         stored_len: Bytes of stored data, after the head and the block table.
         plain_len: Bytes of plain data.
         codec: A `Codec` value.
-        table: The record's block table, where it spares reads a trip to the disk (`indexed_table`), else empty.
+        table: The record's block table, if it saves reads a trip to the disk (`indexed_table`), else empty.
     """
 
     pack: bytes
@@ -119,7 +119,7 @@ class Location(msgspec.Struct, frozen=True, gc=False):
     table: bytes = b""
 
     def encode(self) -> bytes:
-        """Return what the index stores: 33 bytes and the table."""
+        """Encode it for the index: 33 bytes and the table."""
         return _LOCATION.pack(self.pack, self.offset, self.stored_len, self.plain_len, self.codec) + self.table
 
     @classmethod
@@ -127,8 +127,8 @@ class Location(msgspec.Struct, frozen=True, gc=False):
         """Return the location that `encode` made the bytes of (their checksum is the index's business).
 
         Raises:
-            ValueError: The length is not one that `encode` gives, or no record can be like that: whoever believed it
-                would ask for that much memory.
+            ValueError: The length is not one that `encode` gives, or no record can be like that: a reader that
+                believed it would ask for that much memory.
         """
         if len(data) < _LOCATION.size:
             raise ValueError(f"a location of {len(data)} bytes")
@@ -142,7 +142,7 @@ class Location(msgspec.Struct, frozen=True, gc=False):
 
 
 def indexed_table(plain_len: int, table: bytes) -> bytes:
-    """Return what of a record's block table its location keeps: all, if the record is large, or nothing.
+    """Return the block table that a location keeps: the record's, if it is large, or none.
 
     A small read in the middle of a large raw record then needs one trip to the disk and not two. The table needs no
     trust: the record's digest is the digest of its table.
@@ -161,8 +161,8 @@ class RecordHead(msgspec.Struct, frozen=True, gc=False):
     """The first 64 bytes of a record.
 
     Attributes:
-        codec: How the data is stored, a `Codec` value.
-        kind: What it is, a `RecordKind` value.
+        codec: A `Codec` value.
+        kind: A `RecordKind` value.
         plain_len: Bytes of plain data.
         stored_len: Bytes of stored data.
         digest: Of the plain data.
@@ -180,7 +180,7 @@ class RecordHead(msgspec.Struct, frozen=True, gc=False):
 
 
 class FooterEntry(msgspec.Struct, frozen=True, gc=False):
-    """What the footer says of one record."""
+    """The entry of one record in the footer."""
 
     digest: bytes
     location: Location
@@ -201,7 +201,7 @@ def stored_table_size(codec: int, plain_len: int) -> int:
 
 
 def record_size(codec: int, plain_len: int, stored_len: int) -> int:
-    """Return how many bytes a record takes in the pack, padding included."""
+    """Return the size of a record in the pack, padding included."""
     return (HEAD_SIZE + stored_table_size(codec, plain_len) + stored_len + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
@@ -226,14 +226,14 @@ def decode_header(data: Data) -> PackHeader:
 
 
 def stored_checksum(codec: int, stored: Data) -> int:
-    """Return the CRC-32 of compressed data, as decompression overlooks some bits of a frame; 0 of raw data."""
+    """Return the CRC-32 of compressed data, as zstd ignores some of its bits; 0 of raw data."""
     return 0 if codec == Codec.RAW else crc32(stored)
 
 
 def encode_head(
     codec: int, kind: int, plain_len: int, stored_len: int, digest: bytes, table: bytes, stored_checksum: int
 ) -> bytes:
-    """Return a record's head; `table` is the block table as it will be stored (see `stored_table_size`)."""
+    """Return a record's head; `table` is the block table as stored (`stored_table_size`)."""
     body = _HEAD.pack(RECORD_MAGIC, codec, kind, 0, plain_len, stored_len, digest, stored_checksum, bytes(8))
     checksum = crc32(body)
     return body + _CRC.pack(crc32(table, checksum) if table else checksum)
@@ -244,10 +244,10 @@ def parse_head(data: Data, at: int = 0) -> tuple[RecordHead, int]:
 
     Args:
         data: Bytes that hold the head and, behind it, at least as much of the record as the table takes.
-        at: Where the head begins in `data`.
+        at: Offset of the head in `data`.
 
     Returns:
-        The head, and where in `data` the stored bytes begin. When `data` ends before the table does, that position is
+        The head, and the offset of the stored bytes in `data`. When `data` ends before the table does, that position is
         beyond its end and *nothing was checked yet*: read that far and parse again.
 
     Raises:
@@ -269,7 +269,7 @@ def parse_head(data: Data, at: int = 0) -> tuple[RecordHead, int]:
 
 
 def _possible(codec: int, kind: int, plain_len: int, stored_len: int) -> bool:
-    """Whether a writer could have stored a record with these fields."""
+    """True if a writer could have stored a record with these fields."""
     if kind not in (1, 2) or not 0 < plain_len <= MAX_PLAIN_SIZE:
         return False
     return stored_len == plain_len if codec == Codec.RAW else codec == Codec.ZSTD and 0 < stored_len < plain_len
@@ -284,7 +284,7 @@ def decode_footer(pack: bytes, footer: Data) -> list[FooterEntry]:
     """Parse the footer of `pack`, whose digest the caller has compared with the trailer's.
 
     Raises:
-        IntegrityError: An entry is impossible, or the records that the entries tell of do not lie end to end.
+        IntegrityError: An entry is impossible, or the records do not lie end to end.
     """
     entries = []
     end = HEADER_SIZE

@@ -1,6 +1,6 @@
-"""What a journal record says of runs: that one was started, went on or ended, and which versions it used or logged.
+"""Journal operations on runs: start, resumption, edit, end, versions used and logged.
 
-Which run made a version is said where the version is made (`operations.VersionCreated`).
+The run that made a version is named in the operation that made it (`operations.VersionCreated`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from artfs.format.bounds import Count, Index, Serial, Time
+from artfs.format.msgpack import Count, Index, Serial, Time
 from artfs.names import parse_run_id
 
 __all__ = [
     "MAX_EXIT_CODE",
     "MAX_PATHS",
-    "Learnt",
+    "EdgeSource",
     "Outcome",
     "Process",
     "RunEdited",
@@ -31,20 +31,20 @@ __all__ = [
 
 MAX_EXIT_CODE: Final = 255
 MAX_PATHS: Final = 100
-"""So many of the entries that a run opened in a version are named; of the others, only the number is known."""
-Learnt: TypeAlias = Literal["api", "open", "commit"]
-"""How it was learnt that a run used or logged a version: it said so, it opened a file, it committed a draft."""
+"""Entries that a run opened in a version and that are named; of all others only the number is recorded."""
+EdgeSource: TypeAlias = Literal["api", "open", "commit"]
+"""The source of an edge between run and version: an API call, a file opened in a mount, a commit of a draft."""
 Outcome: TypeAlias = Literal["finished", "failed", "crashed"]
-"""How a run ended: well, badly, or with its process and without a word."""
+"""The end of a run: well, badly, or by the death of its process."""
 
 
 class Process(msgspec.Struct, frozen=True, array_like=True):
-    """A process, so exactly that another one which gets its number is not taken for it.
+    """The identity of a process: distinguishes it from a later one that gets the same number.
 
     Attributes:
         host: The machine's name.
         pid: Its number.
-        started: When it began: clock ticks since the machine's start, as the kernel counts them.
+        started: Its start: clock ticks since the machine's, as the kernel counts them.
         boot: The id of the machine's start.
         namespace: The pid namespace in which the number counts.
     """
@@ -57,13 +57,13 @@ class Process(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RunFields(msgspec.Struct, frozen=True, array_like=True):
-    """What can be edited of a run.
+    """The fields of a run that can be edited.
 
     Attributes:
-        name: What people call it.
-        job_type: What kind of work it does (`train`).
-        config: Canonical JSON of an object: what it was started with.
-        summary: Canonical JSON of an object: what came out.
+        name: Its name for people.
+        job_type: The kind of its work (`train`).
+        config: Canonical JSON of an object: its parameters.
+        summary: Canonical JSON of an object: its results.
     """
 
     name: str = ""
@@ -89,11 +89,11 @@ class RunStarted(_RunOperation, frozen=True, array_like=True, tag="run-started")
     """A new run.
 
     Attributes:
-        fields: What can be edited.
-        started_ns: When (nanoseconds since 1970).
-        user: Who, as the system calls them.
-        host: On which machine.
-        pid: In which process.
+        fields: Those that can be edited.
+        started_ns: Its start (nanoseconds since 1970).
+        user: The system's name of its user.
+        host: The machine's name.
+        pid: The process.
         command: The command line.
         git: The commit that is checked out where it runs, if any.
         directory: The working directory; empty in what was written before there was this field.
@@ -114,14 +114,14 @@ class RunStarted(_RunOperation, frozen=True, array_like=True, tag="run-started")
 
 
 class RunResumed(_RunOperation, frozen=True, array_like=True, tag="run-resumed"):
-    """The run, which had ended as `previous`, goes on in `process`."""
+    """A run that had ended as `previous` goes on in `process`."""
 
     previous: Outcome
     process: Process | None = None
 
 
 class RunEdited(_RunOperation, frozen=True, array_like=True, tag="run-edited"):
-    """What can be edited of the run becomes `fields`; it was `previous`."""
+    """The fields of a run that can be edited become `fields`; they were `previous`."""
 
     fields: RunFields
     previous: RunFields
@@ -131,8 +131,8 @@ class RunFinished(_RunOperation, frozen=True, array_like=True, tag="run-finished
     """The run ended.
 
     Attributes:
-        state: How.
-        ended_ns: When; of one that crashed, when that was found out.
+        state: Its outcome.
+        ended_ns: The time; of one that crashed, the time when that was found out.
         exit_code: Of its command, as a shell gives it; None: not known.
     """
 
@@ -142,31 +142,31 @@ class RunFinished(_RunOperation, frozen=True, array_like=True, tag="run-finished
 
 
 class RunUsed(_RunOperation, frozen=True, array_like=True, tag="run-used"):
-    """The run uses a version; or, where that is known already, more of its entries.
+    """The run uses a version; or, if that is recorded already, more of its entries.
 
     Attributes:
         artifact: The artifact's serial.
         index: N of vN.
-        how: How that was learnt.
-        used_ns: When it first used it.
-        entries: How many of its entries it is known to have opened, each counted once.
-        paths: Which: at most `MAX_PATHS` of them, those opened first.
+        how: The source of this edge.
+        used_ns: The time of the first use.
+        entries: Number of its entries that the run is known to have opened, each counted once.
+        paths: Those opened first, at most `MAX_PATHS`.
     """
 
     artifact: Serial
     index: Index
-    how: Learnt
+    how: EdgeSource
     used_ns: Time
     entries: Count = 0
     paths: Annotated[tuple[bytes, ...], Meta(max_length=MAX_PATHS)] = ()
 
 
 class RunLogged(_RunOperation, frozen=True, array_like=True, tag="run-logged"):
-    """The run, too, logs a version that another one made: it had the same contents, or added a part of them."""
+    """The run, too, logs a version that another run made: it had the same contents or a part."""
 
     artifact: Serial
     index: Index
-    how: Learnt
+    how: EdgeSource
     logged_ns: Time
 
 

@@ -1,14 +1,17 @@
-"""FUSE: the tree of `artfs.vfs` as a mounted file system. The only package that imports pyfuse3 and trio.
+"""FUSE: a store and its drafts as mounted file systems.
 
-    mount, unmount, mounts      what others call
-    storemount, serve           one mount in one process, from the first request to the last
-    supervisor, crew, worker    the processes of a mount
-    operations, loop            requests, answered one at a time by a worker
+    mounting                mount and unmount, which others call; options of a mount
+    device/                 the FUSE device, mount points, checks of the machine
+    prefork/                serving a mount: supervisor, worker pool, processes, log
+    readonly/, staging/     the two kinds of mount
+    answers, errno          what both answer alike
+    pyfuse3_loop            pyfuse3, one request at a time
 
-Importing this package loads neither pyfuse3 nor trio nor the store: `mount` does when it is called.
+No other package imports pyfuse3 and trio. Importing this one loads neither pyfuse3 nor trio nor the store: `mount` does
+when it is called.
 """
 
-from artfs.fuse.mount import mount, mount_staging, unmount
+from artfs.fuse.mounting import mount, mount_staging, unmount
 from artfs.fuse.options import MountOptions
 from artfs.mountinfo import MountInfo, mounts
 

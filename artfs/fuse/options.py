@@ -1,4 +1,4 @@
-"""How a mount is to be served."""
+"""Options of a mount."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ __all__ = ["MountOptions"]
 
 @dataclass(frozen=True, slots=True)
 class MountOptions:
-    """How a mount is to be served.
+    """Options of a mount.
 
     Attributes:
         workers: Processes that answer requests, each one at a time. None: as many as there are cores, 4 to 8.
-        max_workers: So many at the most, when all of them are busy with slow requests.
+        max_workers: The most that there may be, when all others are busy with slow requests. Each reader of an object
+            elsewhere that does not come keeps one busy for up to a minute.
         allow_other: Let other users in (an ordinary user needs `user_allow_other` in /etc/fuse.conf for it).
         spin_us: Microseconds that a worker polls for the next request before it sleeps: quicker answers to a single
             client where cores are idle, and fewer answers where they are not (half as many on two busy cores).
-        readahead_kib: How far the kernel reads ahead of a sequential reader; 0 leaves it as the kernel has it, 128 KiB,
-            as it also stays where root does not mount. Four times that was a third quicker here, eight times slower.
+        readahead_kib: The kernel reads so far ahead of a sequential reader; 0 leaves its default of 128 KiB, which also
+            stays where root does not mount. Four times that was a third quicker here, eight times slower.
         cache_mib: Memory for decompressed chunks, shared by all workers; 0 for none.
-        writeback_cache: Of a staging mount: let the kernel gather small writes before it hands them on.
+        writeback_cache: In a staging mount, let the kernel gather small writes before it sends them.
     """
 
     workers: int | None = None
-    max_workers: int = 32
+    max_workers: int = 128
     allow_other: bool = False
     spin_us: int = 0
     readahead_kib: int = 512
@@ -48,8 +49,8 @@ class MountOptions:
         return self.workers or min(max(4, _cores()), 8, self.max_workers)
 
     @property
-    def seat_count(self) -> int:
-        """Workers that wait for requests at a time while all are quick: no more than there are cores."""
+    def accept_lock_count(self) -> int:
+        """Workers that wait for requests at a time while requests are quick: at most one a core."""
         return min(self.worker_count, _cores())
 
 

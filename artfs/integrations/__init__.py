@@ -1,1 +1,1 @@
-"""What other libraries see of artfs: each in a module of its own, loaded by that library alone."""
+"""Adapters for other libraries, each in a module of its own, loaded by that library alone."""

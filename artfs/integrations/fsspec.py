@@ -1,9 +1,9 @@
-"""`artfs://NAME:ALIAS/path` in everything that reads through fsspec: pandas, pyarrow, datasets, torch.
+"""The fsspec file system of `artfs://NAME:ALIAS/path`, for pandas, pyarrow, datasets, torch.
 
 Read-only, and needs no mount. `fsspec.filesystem("artfs", store=DIR)` reads from a store that is not the default one;
-what is pickled to worker processes is its path. Nothing that was looked up is kept: an alias is followed anew at each
-call. Who makes several calls and wants one version, or hands the URL to a library that keeps what it read by URL, as
-`datasets.load_dataset` does, names the version by its index: `artfs://animals:v3/labels.csv`.
+what is pickled to worker processes is its path. Nothing that was looked up is cached: each call follows an alias again.
+Name a version by its index (`artfs://animals:v3/labels.csv`) for several calls on one version, and for a library that
+caches what it read by URL, as `datasets.load_dataset` does.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ from __future__ import annotations
 import errno
 import os
 from datetime import UTC, datetime
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
-from fsspec.spec import AbstractFileSystem
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from artfs.api.capture import current_run, pinned
-from artfs.api.entry import open_stored
-from artfs.api.stores import shared_store
+from artfs.api.run.tracking import current_run, pinned
+from artfs.api.store_pool import shared_store
 from artfs.catalog import Version
 from artfs.errors import ArtfsError, InvalidInputError, NotFoundError
 from artfs.format.node import Entry, Kind
-from artfs.integrations.links import resolve
 from artfs.names import EntryPath, parse_path_ref
+from artfs.store.read.symlinks import entry_at, entry_through_links
 from artfs.store.store import Store
 
-__all__ = ["ArtfsFileSystem"]
+__all__ = ["ArtfsFile", "ArtfsFileSystem"]
+
+_BLOCK = 1 << 17
 
 
 class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
-    """The versions of a store, as a tree: artifacts at the top, below each the contents of the version that is named.
+    """The versions of a store as a tree: artifacts at the top, below each a version's contents.
 
     Args:
         store: The store's directory; by default `$ARTFS_STORE`, or the user's own.
@@ -41,7 +42,7 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
 
     def __init__(self, store: str | os.PathLike[str] | None = None, **options: Any) -> None:
         super().__init__(store=None if store is None else os.fspath(store), **options)
-        self._directory = store
+        self._store_path = store
 
     def ls(self, path: str, detail: bool = True, **_options: Any) -> list[Any]:
         """List a directory; the top one lists the artifacts.
@@ -51,37 +52,54 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
         """
         path = self._strip_protocol(path)
         if not path:
-            with self._live().catalog.view() as view:
+            with self._open_store().catalog.view() as view:
                 found = [_directory(artifact.name) for artifact in view.artifacts() if view.latest(artifact.serial)]
         else:
             version, parts, entry = self._find(path)
             if entry.kind != Kind.DIRECTORY:
                 found = [_info(path, entry)]
             else:
-                children = list(self._live().children(entry))
+                children = list(self._open_store().children(entry))
                 found = [self._info_of(version, parts, f"{path}/{os.fsdecode(row.name)}", row) for row in children]
         return found if detail else [info["name"] for info in found]
 
     def info(self, path: str, **_options: Any) -> dict[str, Any]:
-        """Tell name, size, type, time and digest of a path.
+        """Return name, size, type, time and digest of a path; of a symlink that leads to nothing, its own.
 
         Raises:
             FileNotFoundError: There is no such path.
         """
         path = self._strip_protocol(path)
-        return _info(path, self._find(path)[2]) if path else _directory("")
+        if not path:
+            return _directory("")
+        try:
+            return _info(path, self._find(path)[2])
+        except FileNotFoundError as error:
+            try:
+                version, parts = self._version(path)
+                return {**_info(path, entry_at(self._open_store(), version, parts)), "type": "link"}
+            except (NotFoundError, InvalidInputError):
+                raise error from None
+
+    def exists(self, path: str, **_options: Any) -> bool:
+        """Tell if a path leads to something; a symlink that leads to nothing does not exist, as with `os.path`."""
+        path = self._strip_protocol(path)
+        try:
+            return not path or bool(self._find(path))
+        except FileNotFoundError:
+            return False
 
     def created(self, path: str) -> datetime:
-        """When the version that a path is in was logged."""
+        """Return the time at which the version that a path is in was logged."""
         version = self._find(self._strip_protocol(path))[0]
         return datetime.fromtimestamp(version.created_ns / 1e9, UTC)
 
     def modified(self, path: str) -> datetime:
-        """The modification time of a path."""
+        """Return the modification time of a path."""
         return datetime.fromtimestamp(self._find(self._strip_protocol(path))[2].mtime_ns / 1e9, UTC)
 
     def checksum(self, path: str) -> str:
-        """What identifies the contents of a path."""
+        """Return the digest of the contents of a path."""
         return self._find(self._strip_protocol(path))[2].digest.hex()
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **_options: Any) -> bytes:
@@ -97,7 +115,7 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
             IntegrityError: Stored bytes are damaged.
             ReferenceChangedError: What a reference is to has other contents than when it was logged.
         """
-        return self._range(self._file(path), start, end)
+        return self.read_range(self._file(path), start, end)
 
     def cat_ranges(
         self,
@@ -131,7 +149,7 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
             try:
                 if path not in files:
                     files[path] = self._file(path)
-                found.append(self._range(files[path], start, end))
+                found.append(self.read_range(files[path], start, end))
             except (ArtfsError, OSError) as error:
                 if on_error != "return":
                     raise
@@ -169,19 +187,29 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
         del path1
         raise _read_only(path2)
 
-    def _open(self, path: str, mode: str = "rb", **_options: Any) -> IO[bytes]:
+    def _open(
+        self, path: str, mode: str = "rb", block_size: int | None = None, cache_type: str = "readahead", **_options: Any
+    ) -> ArtfsFile:
         if mode != "rb":
             raise _read_only(path)
-        return open_stored(self._live(), self._file(path))
+        path = self._strip_protocol(path)
+        version, _parts, entry = self._find(path)
+        if entry.kind == Kind.DIRECTORY:
+            raise IsADirectoryError(path)
+        if entry.kind == Kind.REFERENCE and not entry.size:
+            self.read_range(entry, 0, 0)  # it may not be readable at all
+        name, _slash, rest = path.partition("/")
+        return ArtfsFile(self, path, entry, f"{name.partition(':')[0]}:{version.name}/{rest}", block_size, cache_type)
 
-    def _range(self, entry: Entry, start: int | None, end: int | None) -> bytes:
+    def read_range(self, entry: Entry, start: int | None, end: int | None) -> bytes:
+        """Read a range of an entry, verified."""
         first, last, _step = slice(start, end).indices(entry.size)
         if entry.kind == Kind.REFERENCE:  # asked for also where nothing is left to read: it may not be readable at all
-            return bytes(self._live().content.read(entry, first, max(0, last - first)))
-        return bytes(self._live().content.read(entry, first, last - first)) if last > first else b""
+            return bytes(self._open_store().content.read(entry, first, max(0, last - first)))
+        return bytes(self._open_store().content.read(entry, first, last - first)) if last > first else b""
 
-    def _live(self) -> Store:
-        return shared_store(self._directory, create=False)
+    def _open_store(self) -> Store:
+        return shared_store(self._store_path, create=False)
 
     def _file(self, path: str) -> Entry:
         path = self._strip_protocol(path)
@@ -191,26 +219,68 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
         return entry
 
     def _find(self, path: str) -> tuple[Version, EntryPath, Entry]:
-        """The version, the place in it and the entry of a path, whose symlinks are followed within the version."""
+        """Return the version, the path in it without symlinks, and the entry that a path leads to."""
         try:
-            ref, parts = parse_path_ref(path)
-            store = self._live()
-            version = store.version(pinned(store, current_run(store), ref))
-            return version, *resolve(self._live(), version, parts)
+            version, parts = self._version(path)
+            return version, *entry_through_links(self._open_store(), version, parts)
         except (NotFoundError, InvalidInputError) as error:
             raise FileNotFoundError(f"{path}: {error}") from error
 
+    def _version(self, path: str) -> tuple[Version, EntryPath]:
+        """Return the version that a path is in, and the path in it."""
+        ref, parts = parse_path_ref(path)
+        store = self._open_store()
+        return store.version(pinned(store, current_run(store), ref)), parts
+
     def _info_of(self, version: Version, parts: EntryPath, name: str, row: Entry) -> dict[str, Any]:
-        """What is told of a child. A link to a file is that file; no other is followed, so that a walk ends."""
+        """Return the info of a child. Links to files are followed, no others are, so that a walk ends."""
         if row.kind == Kind.SYMLINK:
             try:
-                found = resolve(self._live(), version, (*parts, row.name))[1]
-            except NotFoundError:
+                found = entry_through_links(self._open_store(), version, (*parts, row.name))[1]
+            except (NotFoundError, InvalidInputError):
                 found = row
             if found.kind in {Kind.DIRECTORY, Kind.SYMLINK}:
                 return {**_info(name, row), "type": "link"}
             return _info(name, found)
         return _info(name, row)
+
+
+class ArtfsFile(AbstractBufferedFile):  # type: ignore[misc] # fsspec has no types
+    """A file of a version, open for reading. What is pickled is its path in the version that was opened.
+
+    Args:
+        files: The file system.
+        path: Of the file, as it was opened.
+        entry: The file.
+        version_path: The path with the version's index in place of an alias.
+        block_size: Bytes to read ahead; None: 128 KiB.
+        cache_type: How what was read is cached, by fsspec's names.
+    """
+
+    def __init__(
+        self,
+        files: ArtfsFileSystem,
+        path: str,
+        entry: Entry,
+        version_path: str,
+        block_size: int | None = None,
+        cache_type: str = "readahead",
+    ) -> None:
+        self._entry = entry
+        self._version_path = version_path
+        super().__init__(files, path, "rb", block_size or _BLOCK, cache_type=cache_type, size=entry.size)
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return bytes(self.fs.read_range(self._entry, start, end))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _reopened, (self.fs, self._version_path, self.blocksize, self.tell())
+
+
+def _reopened(files: ArtfsFileSystem, path: str, block_size: int, position: int) -> ArtfsFile:
+    file: ArtfsFile = files.open(path, block_size=block_size)
+    file.seek(position)
+    return file
 
 
 def _read_only(path: str) -> OSError:

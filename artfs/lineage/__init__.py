@@ -1,14 +1,25 @@
-"""What runs open, which version an alias is for them, and how that becomes part of the catalog.
+"""Lineage: tracking of runs in mounts, and the graph of runs and versions.
 
 While a run goes on, all of it is in its directory `runs/<id>/` (docs/FORMAT.md, "Runs"): workers of a mount write there
-without a lock of the index. `fold` makes edges of it. `graph` walks these, and the modules beside it write down
-what it meets.
+without a lock of the index. `flush_run` makes edges of it, `current_view` shows it before. `graph` walks the edges, and
+`exports` writes the graph down.
 """
 
-from artfs.lineage.capture import Capture
-from artfs.lineage.fold import fold, settle
-from artfs.lineage.home import RunHome, RunsHome
-from artfs.lineage.live import used_now
+from artfs.lineage.current_uses import current_uses, current_view
+from artfs.lineage.flush import ChildWatch, flush_ended_runs, flush_run, record_crashes
 from artfs.lineage.pins import pin_version
+from artfs.lineage.run_directories import RunDirectories, RunDirectory
+from artfs.lineage.run_tracker import RunTracker
 
-__all__ = ["Capture", "RunHome", "RunsHome", "fold", "pin_version", "settle", "used_now"]
+__all__ = [
+    "ChildWatch",
+    "RunDirectories",
+    "RunDirectory",
+    "RunTracker",
+    "current_uses",
+    "current_view",
+    "flush_ended_runs",
+    "flush_run",
+    "pin_version",
+    "record_crashes",
+]

@@ -1,6 +1,7 @@
-"""The graph of runs and versions, walked: each edge once, without recursion, and told as it is met.
+"""The graph of runs and versions: a walk yields each edge once, without recursion.
 
-A walk upwards goes from a version to the runs that logged it and on to what these used; downwards the other way.
+A walk upwards goes from a version to the runs that logged it and on to the versions that these used; a walk downwards
+goes the other way.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from artfs.catalog import Edge, EdgeKind, Run, state_now
 from artfs.errors import InvalidInputError
+from artfs.names import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from artfs.catalog import Version, View
 
@@ -26,14 +28,15 @@ __all__ = [
     "Step",
     "VersionNode",
     "check_depth",
+    "describe_node",
     "distances",
-    "ends",
-    "far_end",
-    "look",
+    "edge_ends",
+    "edge_text",
     "next_edges",
     "node_id",
-    "said",
-    "start_of",
+    "other_end",
+    "version_key",
+    "versions_reached",
     "walk",
 ]
 
@@ -52,12 +55,12 @@ BOTH = (Direction.UP, Direction.DOWN)
 
 
 class Step(NamedTuple):
-    """What a walk met.
+    """A step of a walk.
 
     Attributes:
-        edge: Over which edge; None where the walk begins.
-        node: Where it leads.
-        new: Whether it was not met before.
+        edge: The edge that it went over; None where the walk begins.
+        node: The node that it leads to.
+        new: The walk has not met the node before.
     """
 
     edge: Edge | None
@@ -70,16 +73,24 @@ class VersionNode:
     """A version, as graphs show it.
 
     Attributes:
-        id: By which no other node is called.
+        id: A name that no other node has.
         ref: `animals:v3`, with the artifact's name as it is now.
         type: The artifact's type.
         deleted: It is listed nowhere any more.
+        source: The version that it is a link to or was restored from, by its reference then.
     """
 
     id: str
     ref: str
     type: str
     deleted: bool
+    source: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The node in one line for people."""
+        source = f" (contents of {self.source})" if self.source else ""
+        return f"{self.ref}{source}{' (deleted)' if self.deleted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,64 +98,73 @@ class RunNode:
     """A run, as graphs show it.
 
     Attributes:
-        id: By which no other node is called.
-        run: What the catalog has of it.
-        state: Its state now, `crashed` too when nobody has noted that yet.
+        id: A name that no other node has.
+        run: Its row in the catalog.
+        state: Its state now: `crashed` also if no record says so yet.
     """
 
     id: str
     run: Run
     state: str
 
+    @property
+    def label(self) -> str:
+        """The node in one line for people."""
+        fields = self.run.fields
+        name = "" if fields.name in {"", self.run.id} else f" {printable(fields.name)}"
+        job = f" [{printable(fields.job_type)}]" if fields.job_type else ""
+        return f"run {self.run.id}{name}{job} {self.state}"
 
-def start_of(version: Version) -> Key:
-    """Where a walk from a version begins."""
+
+def version_key(version: Version) -> Key:
+    """Return the node of a version."""
     return version.artifact, version.index
 
 
-def walk(view: View, start: Key, directions: Iterable[Direction] = BOTH, depth: int | None = None) -> Iterator[Step]:
-    """Yield where a walk begins and each edge that it goes over, the nearest first.
+def walk(
+    view: View, starts: Sequence[Key], directions: Iterable[Direction] = BOTH, depth: int | None = None
+) -> Iterator[Step]:
+    """Yield the starts of a walk, then each edge that it goes over, the nearest first.
 
     Args:
-        view: The catalog; the walk is as long as it is looked at.
-        start: Where it begins.
-        directions: Which ways to go.
-        depth: How many runs to follow each way; None: all.
+        view: The catalog, which is read on the way.
+        starts: The nodes to begin at, each once.
+        directions: The ways to go.
+        depth: Number of runs to follow each way; None: all.
 
     Raises:
         InvalidInputError: `depth` is negative.
     """
     check_depth(depth)
-    yield Step(None, start, new=True)
-    met = {start}
-    crossed: set[tuple[str, int, int, int]] = set()
+    for start in starts:
+        yield Step(None, start, new=True)
+    met = set(starts)
+    passed: set[tuple[str, int, int, int]] = set()
     for direction in directions:
-        for edge, node in _cross(view, start, direction, depth, {start: 0}):
+        for edge, node in _search(view, direction, depth, dict.fromkeys(starts, 0)):
             way = (edge.run, edge.kind, edge.artifact, edge.index)
-            if way not in crossed:  # in a circle both walks come over it
-                crossed.add(way)
+            if way not in passed:  # in a circle both walks come over it
+                passed.add(way)
                 yield Step(edge, node, node not in met)
                 met.add(node)
 
 
-def distances(view: View, start: Key, direction: Direction, depth: int | None) -> dict[Key, int]:
-    """Return what a walk in one direction meets, and how many runs are between."""
-    found = {start: 0}
-    deque(_cross(view, start, direction, depth, found), maxlen=0)
+def distances(view: View, starts: Sequence[Key], direction: Direction, depth: int | None) -> dict[Key, int]:
+    """Return the nodes of a walk in one direction, with the least number of runs on the way to each."""
+    found = dict.fromkeys(starts, 0)
+    deque(_search(view, direction, depth, found), maxlen=0)
     return found
 
 
-def _cross(
-    view: View, start: Key, direction: Direction, depth: int | None, found: dict[Key, int]
-) -> Iterator[tuple[Edge, Key]]:
-    """Yield edges and where they lead; note the distances of what was found."""
-    waiting = deque([start])
+def _search(view: View, direction: Direction, depth: int | None, found: dict[Key, int]) -> Iterator[tuple[Edge, Key]]:
+    """Search in breadth from the nodes in `found`: yield edges and where they lead to, and add distances to it."""
+    waiting = deque(found)
     while waiting:
         node = waiting.popleft()
         if isinstance(node, tuple) and found[node] == depth:
             continue
         for edge in next_edges(view, node, direction):
-            there = far_end(edge, node)
+            there = other_end(edge, node)
             if there not in found:
                 found[there] = found[node] + isinstance(there, str)
                 waiting.append(there)
@@ -152,7 +172,7 @@ def _cross(
 
 
 def check_depth(depth: int | None) -> None:
-    """Refuse what is no number of runs.
+    """Refuse a negative number of runs.
 
     Raises:
         InvalidInputError: `depth` is negative.
@@ -161,8 +181,20 @@ def check_depth(depth: int | None) -> None:
         raise InvalidInputError(f"depth {depth} is negative: give the number of runs to follow, or none for all")
 
 
+def versions_reached(view: View, steps: Iterable[Step], type_: str) -> Iterator[Version]:
+    """Yield the versions of a type that the edges of a walk lead to, each once; deleted ones too."""
+    seen: set[Key] = set()
+    for step in steps:
+        if step.edge is None or not isinstance(step.node, tuple) or step.node in seen:
+            continue
+        seen.add(step.node)
+        artifact, version = view.artifact(step.node[0]), view.version(*step.node, deleted=True)
+        if artifact is not None and version is not None and artifact.type == type_:
+            yield version
+
+
 def next_edges(view: View, node: Key, direction: Direction) -> list[Edge]:
-    """Return the edges by which a walk goes on from a node, in the order of time."""
+    """Return the edges from a node in one direction, in the order of time."""
     if isinstance(node, str):
         return view.edges_of_run(node, EdgeKind.USED if direction is Direction.UP else EdgeKind.LOGGED)
     version = view.version(*node, deleted=True)
@@ -171,35 +203,37 @@ def next_edges(view: View, node: Key, direction: Direction) -> list[Edge]:
     return view.edges_of_version(version, EdgeKind.LOGGED if direction is Direction.UP else EdgeKind.USED)
 
 
-def far_end(edge: Edge, node: Key) -> Key:
+def other_end(edge: Edge, node: Key) -> Key:
     """Return the other end of an edge."""
     return (edge.artifact, edge.index) if isinstance(node, str) else edge.run
 
 
-def look(view: View, node: Key) -> VersionNode | RunNode:
-    """Return what is to be shown of a node."""
+def describe_node(view: View, node: Key) -> VersionNode | RunNode:
+    """Return a node as graphs show it."""
     if isinstance(node, str):
-        run = view.known_run(node)
+        run = view.resolve_run(node)
         return RunNode(node_id(node), run, state_now(run))
     serial, index = node
     artifact = view.artifact(serial)
     name, type_ = (f"artifact {serial}", "") if artifact is None else (artifact.name, artifact.type)
-    return VersionNode(node_id(node), f"{name}:v{index}", type_, deleted=view.version(serial, index) is None)
+    version = view.version(serial, index, deleted=True)
+    deleted, source = (True, None) if version is None else (version.deleted, version.source)
+    return VersionNode(node_id(node), f"{name}:v{index}", type_, deleted, source)
 
 
 def node_id(node: Key) -> str:
-    """Return what a node is called in files."""
+    """Return the name of a node in files."""
     return f"run_{node}" if isinstance(node, str) else f"version_{node[0]}_{node[1]}"
 
 
-def ends(edge: Edge) -> tuple[str, str]:
-    """Return the ids of an edge's ends, as data flows."""
+def edge_ends(edge: Edge) -> tuple[str, str]:
+    """Return the names of an edge's ends in files, as data flows."""
     run, version = node_id(edge.run), node_id((edge.artifact, edge.index))
     return (version, run) if edge.kind == EdgeKind.USED else (run, version)
 
 
-def said(edge: Edge) -> str:
-    """Return how it was learnt, in words: `open, 3 entries`."""
+def edge_text(edge: Edge) -> str:
+    """Return the source of an edge in words: `open, 3 entries`."""
     if not edge.entries:
         return edge.how
     opened = f"{edge.entries:,} {'entry' if edge.entries == 1 else 'entries'}"

@@ -1,7 +1,7 @@
-"""Inside a run an alias is one version: the one that it was when the run first asked.
+"""Pins: within one run, an alias always means the version found at its first use.
 
-Whoever asks first makes the pin, a file that is whole when it appears and never replaced: workers of any mount, the
-Python API and the command line all come to the same version.
+The first process that asks creates the pin, a file that is whole when it appears and never replaced. So workers of any
+mount, the Python API and the command line all get the same version.
 """
 
 from __future__ import annotations
@@ -14,46 +14,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from artfs.errors import IntegrityError
+from artfs.files.store_files import link, open_file, remove_file
 from artfs.names import VersionRef
 
 if TYPE_CHECKING:
     from artfs.catalog import AliasRow, View
-    from artfs.lineage.home import RunHome
+    from artfs.lineage.run_directories import RunDirectory
 
-__all__ = ["pin", "pin_version"]
+__all__ = ["pin_alias", "pin_version"]
 
 
-def pin(home: RunHome, alias: AliasRow) -> int:
-    """Which version an alias is for a run, from now on: N of vN.
+def pin_alias(directory: RunDirectory, alias: AliasRow) -> int:
+    """Return the version that an alias is for a run from now on (N of vN).
 
     Args:
-        home: Of the run.
-        alias: As it is now.
+        directory: The run's directory.
+        alias: The alias as it is now.
 
     Raises:
         OSError: The pin can neither be read nor made.
         IntegrityError: It is damaged.
     """
     name = hashlib.blake2b(alias.name.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    path = home.pins / f"{alias.artifact}.{name}"
+    path = directory.pins / f"{alias.artifact}.{name}"
     with contextlib.suppress(FileNotFoundError):
         return _read(path)
-    draft = home.pins / f".{secrets.token_hex(8)}"
+    temporary = directory.pins / f".{secrets.token_hex(8)}"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileNotFoundError:  # the run follows aliases, or is over
+        descriptor = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except FileNotFoundError:  # the run follows aliases, or has ended
         return alias.index
     try:
         try:
             os.write(descriptor, b"%d" % alias.index)
         finally:
             os.close(descriptor)
-        os.link(draft, path)
+        link(temporary, path)
     except FileExistsError:
         return _read(path)
     finally:
         with contextlib.suppress(FileNotFoundError):
-            draft.unlink()
+            remove_file(temporary)
     return alias.index
 
 
@@ -64,21 +65,21 @@ def _read(path: Path) -> int:
     return int(text)
 
 
-def pin_version(home: RunHome | None, view: View, ref: VersionRef) -> VersionRef:
-    """What a reference means inside a run: the version that its alias is there, by number.
+def pin_version(directory: RunDirectory | None, view: View, ref: VersionRef) -> VersionRef:
+    """Replace the alias in a reference by the version that it is inside a run.
 
     Args:
-        home: Of the run; None outside of one.
-        view: Of the catalog.
-        ref: As given.
+        directory: The run's directory; None outside of a run.
+        view: The catalog.
+        ref: The reference as given.
 
     Raises:
         NotFoundError: There is no such version.
         OSError: The pin can neither be read nor made.
         IntegrityError: It is damaged.
     """
-    if home is None or isinstance(ref.selector, int):
+    if directory is None or isinstance(ref.selector, int):
         return ref
     artifact = view.artifact_by_name(ref.name)
     alias = None if artifact is None else view.alias(artifact.serial, ref.selector)
-    return ref if alias is None else VersionRef(ref.name, pin(home, alias))
+    return ref if alias is None else VersionRef(ref.name, pin_alias(directory, alias))

@@ -1,4 +1,4 @@
-"""What a scheme needs for artifacts to refer to it."""
+"""The interface of reference handlers: find the objects of a scheme, and open them for reading."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from artfs.format.digest import Data
 from artfs.format.reference import Reference
 
-__all__ = ["Found", "Handler"]
+__all__ = ["Found", "Handler", "Reader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,10 @@ class Found:
 
     Attributes:
         name: Its path below the directory or prefix that the URI names; empty if the URI names the object itself.
-        basename: What it is called.
-        reference: Where it is and what identifies it.
-        mtime_ns: When it was last changed (nanoseconds since 1970); 0 if the source does not tell.
+        basename: The last part of its path.
+        reference: Its URI, its size, and what identifies its contents. The size must be known: a handler whose source
+            does not say it reads the object, or raises SourceError.
+        mtime_ns: The time of its last change (nanoseconds since 1970); 0 if the source does not say.
     """
 
     name: str
@@ -28,8 +30,33 @@ class Found:
     mtime_ns: int = 0
 
 
+class Reader(Protocol):
+    """An object that is open for reading by ranges. It may read ahead; one thread uses it at a time."""
+
+    def read(self, offset: int, size: int) -> Data:
+        """Read a range, shorter only at the object's end.
+
+        Bytes of other contents than the reference was made of are never returned.
+
+        Args:
+            offset: Of the first byte.
+            size: Number of bytes; 0 only checks that the object is what the reference was made of.
+
+        Raises:
+            ReferenceGoneError: There is no such object any more.
+            ReferenceChangedError: It has other contents than the reference was made of.
+            SourceError: It cannot be read.
+        """
+
+    def close(self) -> None:
+        """Release what the reader holds: connections, buffers, descriptors."""
+
+
 class Handler(Protocol):
-    """Finds and reads the objects of one scheme. Threads share it."""
+    """Finds and opens the objects of one scheme. Threads share it.
+
+    Each open store makes a handler of its own, in its process and not before a fork; so it may keep sessions.
+    """
 
     def find(self, uri: str, *, checksum: bool) -> Iterator[Found]:
         """Yield what a URI leads to: one object, or all below a directory or prefix, by name.
@@ -43,16 +70,14 @@ class Handler(Protocol):
             SourceError: It cannot be read.
         """
 
-    def read(self, reference: Reference, offset: int, size: int) -> bytes:
-        """Read a range of an object, shorter only at its end.
+    def open(self, reference: Reference) -> Reader:
+        """Open an object for reading; it may be requested only by the first `Reader.read`.
 
         Args:
             reference: To the object, as `find` gave it.
-            offset: Of the first byte.
-            size: How many bytes; with 0 too it is checked whether the object is what the reference was made of.
 
         Raises:
             ReferenceGoneError: There is no such object any more.
-            ReferenceChangedError: It is not what the reference was made of; nothing of it is returned.
+            ReferenceChangedError: It has other contents than the reference was made of.
             SourceError: It cannot be read.
         """

@@ -1,7 +1,7 @@
-"""The store: opens, stores, publishes, reads, compares. The only composer of the layers below it."""
+"""The store: opens, stores, publishes, reads and compares. Only it composes the layers below."""
 
 from artfs.store.layout import FORMAT_VERSION
-from artfs.store.progress import Progress, Quiet
+from artfs.store.progress import NullProgress, Progress
 from artfs.store.store import Store, open_store, root_entry
 
-__all__ = ["FORMAT_VERSION", "Progress", "Quiet", "Store", "open_store", "root_entry"]
+__all__ = ["FORMAT_VERSION", "NullProgress", "Progress", "Store", "open_store", "root_entry"]

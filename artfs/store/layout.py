@@ -7,7 +7,7 @@ import json
 import os
 import re
 import secrets
-import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -16,44 +16,58 @@ from pathlib import Path
 from typing import Any
 
 from artfs.chunks.chunker import ChunkParams
+from artfs.chunks.pack_storage import LocalPackStorage, PackStorage
 from artfs.errors import IntegrityError, StorageError, StoreError, StoreFormatError, StoreNotFoundError
 from artfs.files import sync_directory
-from artfs.store.reserve import RESERVE, hold_back
+from artfs.files.ballast import Ballast
+from artfs.files.store_files import (
+    DIRECTORY_MODE,
+    GROUP_DIRECTORY_MODE,
+    make_directory,
+    open_file,
+    remove_tree,
+    rename,
+)
 
 __all__ = ["FORMAT_VERSION", "Layout", "StoreFormat", "create_layout", "read_layout"]
 
 FORMAT_VERSION = 1
-_DRAFT = ".format.json.new"
+_NEW_FORMAT = ".format.json.new"
+_BALLAST = "reserve"
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "readers", "tmp", "logs")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFormat:
-    """What `format.json` says.
+    """The contents of `format.json`.
 
     Attributes:
         version: The on-disk format; another one is refused.
         store_id: Names this store, 32 hex digits.
-        chunker: How files are cut, fixed for the store's life.
+        chunker: Parameters of chunking, fixed for the store's life.
+        shared: All of a group work on it: what is made in it has the rights of the group.
     """
 
     version: int
     store_id: str
     chunker: ChunkParams
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are in a store."""
+    """The directories of a store, and the storage of its packs.
+
+    Attributes:
+        root: The store's directory.
+        format: Its `format.json`.
+        packs: Storage of its packs.
+    """
 
     root: Path
     format: StoreFormat
-
-    @property
-    def packs(self) -> Path:
-        """Pack files, fanned out by the first byte of their id."""
-        return self.root / "packs"
+    packs: PackStorage
 
     @property
     def journal(self) -> Path:
@@ -67,28 +81,28 @@ class Layout:
 
     @property
     def drafts(self) -> Path:
-        """Open drafts (`artfs.vfs.draft.home`)."""
+        """Open drafts (`artfs.drafts.registry`)."""
         return self.root / "drafts"
 
     @property
     def readers(self) -> Path:
-        """Who reads which version now (`artfs.store.readers`)."""
+        """Leases of running readers (`artfs.store.reader_leases`)."""
         return self.root / "readers"
 
     @property
     def runs(self) -> Path:
-        """What runs do, until it is in the catalog (`artfs.lineage`)."""
+        """Activity of runs, until it is in the catalog (`artfs.lineage`)."""
         return self.root / "runs"
 
     @property
     def tmp(self) -> Path:
-        """What unfinished writers leave behind is found here, and only here."""
+        """Unfinished files of writers, which are nowhere else."""
         return self.root / "tmp"
 
     @property
-    def quarantine(self) -> Path:
-        """Damaged packs that were set aside, if there ever were any (`artfs.store.fsck.quarantine`)."""
-        return self.root / "quarantine"
+    def ballast(self) -> Ballast:
+        """Disk space for deletions on a full disk."""
+        return Ballast(self.root / _BALLAST, spare=True)
 
     @property
     def logs(self) -> Path:
@@ -96,15 +110,16 @@ class Layout:
         return self.root / "logs"
 
 
-def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
-    """Make a store in a new or empty directory, or finish one whose making was interrupted; an existing one is kept.
+def create_layout(root: Path, make_index: Callable[[Layout], None], *, shared: bool = False) -> Layout:
+    """Make a store in a new or empty directory, or complete one that is unfinished; keep an existing one.
 
-    Of several processes at it, one makes the store while the others wait; `format.json` comes last, so whoever sees it
+    Of several processes, one makes the store while the others wait. `format.json` comes last: a process that sees it
     sees a whole store.
 
     Args:
         root: The store's directory.
         make_index: Makes the empty index of the new store.
+        shared: All of a group work on the new store: the group of the directory, or this process's.
 
     Raises:
         StoreError: The directory holds something else.
@@ -115,10 +130,10 @@ def create_layout(root: Path, make_index: Callable[[Layout], None]) -> Layout:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _locked(root) as directory:
             if not (root / "format.json").exists():
-                _make(root, make_index)
+                _make(root, make_index, shared=shared)
                 os.fsync(directory)
         for path in new:
-            with suppress(PermissionError):  # whoever may write to a directory need not be allowed to read it
+            with suppress(PermissionError):  # a user who may write to a directory need not be allowed to read it
                 sync_directory(path.parent)
     except FileExistsError as error:
         raise StoreError(f"{error.filename or root} is not a directory: choose another place for the store") from error
@@ -137,25 +152,32 @@ def _locked(directory: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _make(root: Path, make_index: Callable[[Layout], None]) -> None:
-    foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found", _DRAFT, RESERVE})
+def _make(root: Path, make_index: Callable[[Layout], None], *, shared: bool) -> None:
+    foreign = sorted(set(os.listdir(root)) - {*_DIRECTORIES, "lost+found", _NEW_FORMAT, _BALLAST})
     if foreign:
         raise StoreError(
             f"{root} is not an artfs store and holds other files ({foreign[0]!r}): choose a new or empty directory"
         )
-    os.chmod(root, 0o700)
-    hold_back(root)
+    mode = GROUP_DIRECTORY_MODE if shared else DIRECTORY_MODE
+    if stat.S_IMODE(root.stat().st_mode) != mode:  # it may be another user's, who made it for the group
+        os.chmod(root, mode)
+    Ballast(root / _BALLAST, spare=True).allocate()
     for name in _DIRECTORIES:
-        (root / name).mkdir(exist_ok=True, mode=0o700)
-    shutil.rmtree(root / "index")  # of a making that was interrupted: no store ever used it
-    (root / "index").mkdir(mode=0o700)
-    layout = Layout(root, StoreFormat(FORMAT_VERSION, secrets.token_hex(16), ChunkParams()))
+        make_directory(root / name, exist_ok=True)
+    remove_tree(root / "index")  # left by an interrupted create: no store ever used it
+    make_directory(root / "index")
+    layout = _local_layout(root, StoreFormat(FORMAT_VERSION, secrets.token_hex(16), ChunkParams(), shared))
     make_index(layout)
-    with open(root / _DRAFT, "w") as file:
+    new = open_file(root / _NEW_FORMAT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with open(new, "w") as file:
         file.write(_format_text(layout.format))
         file.flush()
         os.fsync(file.fileno())
-    os.rename(root / _DRAFT, root / "format.json")
+    rename(root / _NEW_FORMAT, root / "format.json")
+
+
+def _local_layout(root: Path, format_: StoreFormat) -> Layout:
+    return Layout(root, format_, LocalPackStorage(root))
 
 
 def _format_text(format_: StoreFormat) -> str:
@@ -164,6 +186,7 @@ def _format_text(format_: StoreFormat) -> str:
         "version": format_.version,
         "id": format_.store_id,
         "chunker": asdict(format_.chunker),
+        **({"shared": True} if format_.shared else {}),
     }
     return json.dumps(values, indent=2) + "\n"
 
@@ -179,16 +202,33 @@ def read_layout(root: Path) -> Layout:
     """
     path = root / "format.json"
     try:
-        text = path.read_bytes()
+        with open(open_file(path, os.O_RDONLY), "rb") as file:
+            text = file.read()
     except (FileNotFoundError, NotADirectoryError):
-        if root.is_dir():
+        if root.exists() and not root.is_dir():
+            message = (
+                f"{root} is a file, and a store is a directory: name one with --store, or make one with `artfs init`"
+            )
+        elif root.is_dir():
             message = f"{root} is not an artfs store: name one with --store, or make one with `artfs init`"
         else:
             message = f"there is no store at {root}: make one with `artfs init`, or name another with --store"
         raise StoreNotFoundError(message) from None
     except OSError as error:
         raise StorageError.of(error, f"reading {path}") from error
-    return Layout(root, _parse_format(path, text))
+    layout = _local_layout(root, _parse_format(path, text))
+    _refuse_symlinks(layout)
+    return layout
+
+
+def _refuse_symlinks(layout: Layout) -> None:
+    """Refuse a store with a symlink in the place of one of its directories: none is ever followed."""
+    for name in _DIRECTORIES:
+        path = layout.root / name
+        if path.is_symlink():
+            raise StoreError(
+                f"{path} is a symlink, which is not followed in a store: put the directory there, or bind-mount it"
+            )
 
 
 def _parse_format(path: Path, text: bytes) -> StoreFormat:
@@ -202,9 +242,13 @@ def _parse_format(path: Path, text: bytes) -> StoreFormat:
             raise StoreFormatError(
                 f"{path.parent} is of store format {version}, and this artfs knows {FORMAT_VERSION}: upgrade artfs"
             )
-        store_id, chunker = values["id"], values["chunker"]
-        if not _ID.fullmatch(store_id) or any(type(value) is not int for value in chunker.values()):
+        store_id, chunker, shared = values["id"], values["chunker"], values.get("shared", False)
+        if (
+            not _ID.fullmatch(store_id)
+            or type(shared) is not bool
+            or any(type(value) is not int for value in chunker.values())
+        ):
             raise IntegrityError(damaged)
-        return StoreFormat(version, store_id, ChunkParams(**chunker))
+        return StoreFormat(version, store_id, ChunkParams(**chunker), shared)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise IntegrityError(damaged) from error

@@ -1,24 +1,24 @@
-"""How a long operation tells how far it is."""
+"""Progress of long operations."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Progress", "Quiet"]
+__all__ = ["NullProgress", "Progress"]
 
 
 class Progress(Protocol):
-    """Is told how a long operation goes on; called from one thread at a time."""
+    """Counts what a long operation has done; called from one thread at a time."""
 
     def total(self, files: int, size: int) -> None:
-        """There are `files` files with `size` bytes to do."""
+        """Set the files and bytes that there are to do."""
 
     def advance(self, files: int, size: int) -> None:
-        """That many more are done."""
+        """Count files and bytes that are done."""
 
 
-class Quiet:
-    """Progress that nobody watches."""
+class NullProgress:
+    """Progress that is not shown."""
 
     def total(self, files: int, size: int) -> None:
         """Ignore it."""

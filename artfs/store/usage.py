@@ -1,33 +1,35 @@
-"""Where the bytes are: what versions hold, what of it only they hold, and what the packs take on disk."""
+"""Disk usage: bytes of versions, bytes that only one version has, of references, and of the packs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artfs.catalog import Version
-from artfs.format.node import Entry, Kind
+from artfs.catalog import Artifact, Version
+from artfs.format.node import Kind
 from artfs.store.store import Store, root_entry
 
-__all__ = ["Total", "Usage", "totals", "usage"]
+__all__ = ["ArtifactUsage", "StoreUsage", "VersionUsage", "artifact_usage", "stored_bytes", "totals", "usage"]
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """The space of one version.
+class VersionUsage:
+    """Disk usage of one version.
 
     Attributes:
-        version: Which.
+        version: As given.
         size: Bytes of its files.
         stored: Bytes of its chunks in the packs, each chunk counted once.
-        own: Of those, bytes of chunks that no other of the versions looked at has.
+        own: Of those, bytes of chunks that no other of the measured versions has.
+        elsewhere: Of `size`, what references are to: the store does not have it.
     """
 
     version: Version
     size: int
     stored: int
     own: int
+    elsewhere: int
 
     @property
     def shared(self) -> int:
@@ -36,8 +38,29 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
-    """The space of the store.
+class ArtifactUsage:
+    """Disk usage of all versions of an artifact.
+
+    Attributes:
+        artifact: The artifact.
+        versions: Their number.
+        size: Bytes of their files.
+        stored: Bytes of their chunks in the packs, each chunk counted once.
+        own: Of those, bytes of chunks that no other artifact has.
+        elsewhere: Of `size`, what references are to: the store does not have it.
+    """
+
+    artifact: Artifact
+    versions: int
+    size: int
+    stored: int
+    own: int
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUsage:
+    """Disk usage of the store.
 
     Attributes:
         size: Bytes of the files of all versions.
@@ -50,34 +73,68 @@ class Total:
     packs: int
 
 
-def usage(store: Store, versions: Sequence[Version], among: Sequence[Version] | None = None) -> list[Usage]:
+@dataclass(slots=True)
+class _Contents:
+    """The chunks of files, and bytes of references."""
+
+    chunks: set[bytes]
+    elsewhere: int
+
+
+def usage(store: Store, versions: Sequence[Version], among: Sequence[Version] | None = None) -> list[VersionUsage]:
     """Measure versions.
 
     Args:
         store: Where they are.
         versions: What to measure.
-        among: Whose chunks count as shared; by default every version of the store.
+        among: Versions whose chunks count as shared; by default every version of the store.
     """
     everyone = list(among) if among is not None else _all_versions(store)
-    chunks = {
-        version.serial: _chunks(store, version) for version in {v.serial: v for v in (*everyone, *versions)}.values()
+    contents = {
+        version.serial: _contents(store, version) for version in {v.serial: v for v in (*everyone, *versions)}.values()
     }
-    holders = Counter(chunk for version in everyone for chunk in chunks[version.serial])
+    users = Counter(chunk for version in everyone for chunk in contents[version.serial].chunks)
     measured = []
     for version in versions:
-        sizes = _stored_sizes(store, chunks[version.serial])
-        own = sum(size for chunk, size in sizes.items() if holders[chunk] <= 1)
-        measured.append(Usage(version, version.size, sum(sizes.values()), own))
+        found = contents[version.serial]
+        sizes = _stored_sizes(store, found.chunks)
+        own = sum(size for chunk, size in sizes.items() if users[chunk] <= 1)
+        measured.append(VersionUsage(version, version.size, sum(sizes.values()), own, found.elsewhere))
     return measured
 
 
-def totals(store: Store) -> Total:
+def artifact_usage(store: Store) -> list[ArtifactUsage]:
+    """Measure each artifact as a whole."""
+    with store.catalog.view() as view:
+        versions = {artifact: list(view.versions(artifact.serial)) for artifact in view.artifacts()}
+    contents = {
+        artifact.serial: _together([_contents(store, version) for version in found])
+        for artifact, found in versions.items()
+    }
+    users = Counter(chunk for one in contents.values() for chunk in one.chunks)
+    measured = []
+    for artifact, found in versions.items():
+        together = contents[artifact.serial]
+        sizes = _stored_sizes(store, together.chunks)
+        own = sum(size for chunk, size in sizes.items() if users[chunk] == 1)
+        total = sum(version.size for version in found)
+        measured.append(ArtifactUsage(artifact, len(found), total, sum(sizes.values()), own, together.elsewhere))
+    return measured
+
+
+def totals(store: Store) -> StoreUsage:
     """Measure the whole store."""
     versions = _all_versions(store)
-    chunks = set[bytes]().union(*(_chunks(store, version) for version in versions))
+    chunks = _together([_contents(store, version) for version in versions]).chunks
     with store.catalog.view() as view:
         packs = sum(row.size for _pack, row in view.packs())
-    return Total(sum(version.size for version in versions), sum(_stored_sizes(store, chunks).values()), packs)
+    return StoreUsage(sum(version.size for version in versions), sum(_stored_sizes(store, chunks).values()), packs)
+
+
+def stored_bytes(store: Store, versions: Sequence[Version]) -> int:
+    """Return the bytes of the chunks that versions have, each counted once."""
+    chunks = _together([_contents(store, version) for version in versions]).chunks
+    return sum(_stored_sizes(store, chunks).values())
 
 
 def _all_versions(store: Store) -> list[Version]:
@@ -85,12 +142,18 @@ def _all_versions(store: Store) -> list[Version]:
         return [version for artifact in view.artifacts() for version in view.versions(artifact.serial)]
 
 
-def _chunks(store: Store, version: Version) -> set[bytes]:
-    return {piece.digest for entry in _files(store, root_entry(version)) for piece in store.pages.pieces(entry)}
+def _contents(store: Store, version: Version) -> _Contents:
+    found = _Contents(set(), 0)
+    for _path, entry in store.walk(root_entry(version)):
+        if entry.kind == Kind.FILE:
+            found.chunks.update(piece.digest for piece in store.pages.pieces(entry))
+        elif entry.kind == Kind.REFERENCE:
+            found.elsewhere += entry.size
+    return found
 
 
-def _files(store: Store, top: Entry) -> Iterator[Entry]:
-    return (entry for _path, entry in store.walk(top) if entry.kind == Kind.FILE)
+def _together(contents: Sequence[_Contents]) -> _Contents:
+    return _Contents(set[bytes]().union(*(one.chunks for one in contents)), sum(one.elsewhere for one in contents))
 
 
 def _stored_sizes(store: Store, chunks: set[bytes]) -> dict[bytes, int]:

@@ -1,1 +1,1 @@
-"""What tests of artfs and of its extensions share: strategies, contract suites. Imported by tests alone."""
+"""Strategies and contract suites for tests of artfs and of its extensions; only tests import it."""

@@ -12,7 +12,7 @@ __all__ = ["entries", "entry_names", "sorted_entries"]
 
 
 def entry_names() -> st.SearchStrategy[bytes]:
-    """Names that a file system could have, odd ones among them; short ones often, so that they collide."""
+    """File names, odd ones among them; short ones often, so that they collide."""
     return st.one_of(
         st.binary(min_size=1, max_size=3), st.binary(min_size=1, max_size=255), st.just(b"\n"), st.just(b"x" * 255)
     ).filter(is_entry_name)

@@ -1,4 +1,4 @@
-"""A version, and the whole store, as a file tree; FUSE, fsspec and the web page translate it."""
+"""The store as a read-only file tree, without a protocol; the read-only mount serves it by FUSE."""
 
 from artfs.vfs.attributes import Attr
 from artfs.vfs.inodes import ROOT_INODE

@@ -12,22 +12,22 @@ from __future__ import annotations
 __all__ = ["MAX_POSITION", "ROOT_INODE", "inode", "position_of", "serial_of"]
 
 ROOT_INODE = 1
-"""The mount's own directory (FUSE fixes the number); serials start above it."""
+"""The root directory of the mount (FUSE fixes the number); serials start above it."""
 
 _BITS = 32
 MAX_POSITION = (1 << _BITS) - 1
 
 
 def inode(serial: int, position: int = 0) -> int:
-    """The inode number of a position in what bears a serial."""
+    """Return the inode number of a serial and a position."""
     return serial << _BITS | position
 
 
 def serial_of(ino: int) -> int:
-    """The serial in an inode number."""
+    """Return the serial in an inode number."""
     return ino >> _BITS
 
 
 def position_of(ino: int) -> int:
-    """The position in an inode number."""
+    """Return the position in an inode number."""
     return ino & MAX_POSITION

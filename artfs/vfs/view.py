@@ -1,7 +1,7 @@
-"""The file tree of a mount: artifacts, their versions and aliases, and what is in the versions.
+"""File tree of the read-only mount: artifacts, versions, aliases, and the entries of versions.
 
-Protocol-free and without state worth keeping: FUSE, fsspec and the web page translate it. What is held here is a cache
-of immutable facts, so any number of processes may answer for the same tree.
+It knows no protocol: `fuse/readonly` translates it to FUSE. Its only state is a cache of immutable facts, so any number
+of processes may answer for the same tree.
 
     /                   a directory per artifact       volatile
     /animals/           versions and aliases           volatile
@@ -21,17 +21,19 @@ from artfs.catalog import AliasRow, Artifact, Version
 from artfs.errors import IntegrityError, InvalidInputError, NotFoundError, SourceError
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
+from artfs.format.reference import decode_reference
 from artfs.names import printable
 from artfs.store import Store, root_entry
-from artfs.store.readers import ReaderCounts
+from artfs.store.reader_leases import OpenCounts
+from artfs.store.tree.holes import hole_bytes
 from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
+from artfs.vfs.catalog_cache import CatalogCache
 from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
-from artfs.vfs.rows import Rows
 
 __all__ = ["StoreView"]
 
-_ENTRIES_HELD = 4096
-_ROWS_AT_A_TIME = 64  # as many as one answer to the kernel holds, more or less
+_MAX_ENTRIES = 4096
+_ROWS_AT_A_TIME = 64  # about as many as one answer to the kernel has room for
 
 
 class StoreView:
@@ -39,20 +41,20 @@ class StoreView:
 
     Args:
         store: The store, opened in this process.
-        counts: Where it is counted which versions have open files; None: nowhere, and gc does not wait for them.
+        counts: Counts the open files of each version; None: they are not counted, and gc does not wait for them.
     """
 
-    def __init__(self, store: Store, counts: ReaderCounts | None = None) -> None:
+    def __init__(self, store: Store, counts: OpenCounts | None = None) -> None:
         self._store = store
         self._counts = counts
         self._catalog = store.catalog
         self._pages = store.pages
-        self._rows = Rows(store.catalog)
-        self._version = lru_cache(_ENTRIES_HELD)(self._find_version)
+        self._rows = CatalogCache(store.catalog)
+        self._version = lru_cache(_MAX_ENTRIES)(self._find_version)
         self._entries: dict[int, Entry] = {}
 
     def _find_version(self, serial: int) -> Version | None:
-        """The version of a serial, None if it is an artifact's or alias's (an unknown serial is not remembered)."""
+        """Return the version of a serial, None if it is an artifact's or alias's (an unknown serial is not cached)."""
         with self._catalog.view() as view:
             found = view.by_serial(serial)
         if found is None:
@@ -60,12 +62,12 @@ class StoreView:
         return found if isinstance(found, Version) else None
 
     def _entry(self, ino: int) -> Entry:
-        """The entry of an inode inside a version."""
-        return self._entries.get(ino) or self._remember(ino, self._find_entry(ino))
+        """Return the entry of an inode inside a version."""
+        return self._entries.get(ino) or self._cache_entry(ino, self._find_entry(ino))
 
-    def _remember(self, ino: int, entry: Entry) -> Entry:
-        """Hold an entry: what is looked up is read next. Starting over is cheaper than knowing the oldest."""
-        if len(self._entries) >= _ENTRIES_HELD:
+    def _cache_entry(self, ino: int, entry: Entry) -> Entry:
+        """Cache an entry: what is looked up is read next. Starting over is cheaper than finding the oldest."""
+        if len(self._entries) >= _MAX_ENTRIES:
             self._entries.clear()
         self._entries[ino] = entry
         return entry
@@ -78,10 +80,10 @@ class StoreView:
         try:
             return self._pages.descend(version.tree.root, position - 1) if position else root_entry(version)
         except IntegrityError as error:
-            raise self._why(ino, error) from error
+            raise self._explain(ino, error) from error
 
-    def _why(self, ino: int, error: IntegrityError) -> IntegrityError | NotFoundError:
-        """Why the pages of a version cannot be read: what gc has taken is no damage."""
+    def _explain(self, ino: int, error: IntegrityError) -> IntegrityError | NotFoundError:
+        """Return the reason why pages of a version cannot be read: if gc has removed it, that is no damage."""
         with self._catalog.view() as view:
             version = view.by_serial(serial_of(ino))
         gone = not isinstance(version, Version) or version.removed
@@ -94,19 +96,30 @@ class StoreView:
         return row
 
     def attr(self, ino: int) -> Attr:
-        """Attributes of an inode.
+        """Return the attributes of an inode.
 
         Raises:
-            NotFoundError: It does not exist, or no more.
+            NotFoundError: It does not exist (any more).
         """
         if ino == ROOT_INODE:
             return self._root()
         if self._version(serial_of(ino)) is not None:
-            return attr_of_entry(self._entry(ino), ino)
+            return self._attr_of_entry(self._entry(ino), ino)
         return self._attr_of_row(self._row(ino))
 
+    def _attr_of_entry(self, entry: Entry, ino: int) -> Attr:
+        """Make the attributes of one entry, its holes counted."""
+        attr = attr_of_entry(entry, ino)
+        if attr.holes is not None:
+            return attr
+        try:
+            holes = hole_bytes(self._pages, entry, self._store.layout.format.chunker.max_size)
+        except IntegrityError:  # a reader will get it
+            holes = 0
+        return attr._replace(holes=holes)
+
     def is_volatile(self, ino: int) -> bool:
-        """Whether names come and go in a directory (the root and artifacts), or stay as they are (in versions)."""
+        """Return whether names come and go in a directory (the root and artifacts; in versions they do not)."""
         return ino == ROOT_INODE or self._version(serial_of(ino)) is None
 
     def _root(self) -> Attr:
@@ -121,7 +134,7 @@ class StoreView:
         return attr_of_entry(root_entry(row), inode(row.serial))._replace(volatile=True)
 
     def lookup(self, parent: int, name: bytes) -> Attr | None:
-        """Attributes of the entry `name` of a directory, None if there is none.
+        """Return the attributes of the entry `name` of a directory, None if there is none.
 
         Raises:
             NotFoundError: The directory does not exist.
@@ -134,11 +147,11 @@ class StoreView:
         try:
             found = self._pages.find(directory.node, name) if directory.kind == Kind.DIRECTORY else None
         except IntegrityError as error:
-            raise self._why(parent, error) from error
+            raise self._explain(parent, error) from error
         if found is None:
             return None
         ino = parent + 1 + found[1]
-        return attr_of_entry(self._remember(ino, found[0]), ino)
+        return self._attr_of_entry(self._cache_entry(ino, found[0]), ino)
 
     def _lookup_artifact(self, name: bytes) -> Attr | None:
         try:
@@ -156,7 +169,7 @@ class StoreView:
         return None if row is None else self._attr_of_row(row)
 
     def readlink(self, ino: int, _caller: int = 0, /) -> bytes:
-        """The target of a symlink, the same for every caller.
+        """Return the target of a symlink, the same for every caller.
 
         Raises:
             NotFoundError: No such symlink.
@@ -172,9 +185,9 @@ class StoreView:
         raise NotFoundError("not a symlink")
 
     def listdir(self, ino: int, offset: int = 0) -> Iterator[tuple[bytes, Attr, int]]:
-        """List a directory from an offset on; each entry comes with the offset of what follows it.
+        """List a directory from an offset on; each entry comes with the offset of the next. Holes are not counted.
 
-        Offsets hold as long as the directory exists, whatever is added or removed meanwhile.
+        Offsets are valid as long as the directory exists, also when entries are added or removed meanwhile.
 
         Raises:
             NotFoundError: No such directory.
@@ -185,16 +198,16 @@ class StoreView:
         try:
             for position, entries in self._pages.runs(self._entry(ino).node, offset):
                 for entry in entries:
-                    following = position + entry.below + 1
-                    yield entry.name, attr_of_entry(entry, ino + 1 + position), following
-                    position = following  # noqa: PLW2901 # of the next
+                    next_position = position + entry.below + 1
+                    yield entry.name, attr_of_entry(entry, ino + 1 + position), next_position
+                    position = next_position  # noqa: PLW2901 # of the next entry
         except IntegrityError as error:
-            raise self._why(ino, error) from error
+            raise self._explain(ino, error) from error
 
     def _list_rows(self, parent: int, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
         while True:
             with self._catalog.view() as view:
-                rows = list(islice(view.members(parent, offset), _ROWS_AT_A_TIME))
+                rows = list(islice(view.children(parent, offset), _ROWS_AT_A_TIME))
             for row in rows:
                 yield row.name.encode(), self._attr_of_row(row), row.serial
             if len(rows) < _ROWS_AT_A_TIME:
@@ -202,10 +215,10 @@ class StoreView:
             offset = rows[-1].serial
 
     def opened(self, ino: int, _caller: int = 0, /) -> None:
-        """A file is opened: what it reads stays until it is closed.
+        """Note that a file is opened: gc keeps its bytes until it is closed.
 
         Raises:
-            NotFoundError: gc has taken its version.
+            NotFoundError: gc has removed its version.
         """
         if self._counts is None:
             return
@@ -217,17 +230,17 @@ class StoreView:
             raise NotFoundError("the version was removed")
 
     def closed(self, ino: int) -> None:
-        """A file is closed, which any process may have opened."""
+        """Note that a file is closed, which any process may have opened."""
         if self._counts is not None:
             self._counts.closed(serial_of(ino))
 
     def read(self, ino: int, offset: int, size: int) -> Data:
-        """Read from a file or what a reference is to, verified; shorter than `size` only at its end.
+        """Read from a file or the target of a reference, verified; shorter than `size` only at its end.
 
         Raises:
             NotFoundError: No such file.
-            IntegrityError: What is stored is damaged.
-            SourceError: What a reference is to is gone or has changed.
+            IntegrityError: Stored bytes are damaged.
+            SourceError: The target of a reference is gone or has changed.
         """
         entry = self._entry(ino)
         if entry.kind not in {Kind.FILE, Kind.REFERENCE}:
@@ -251,7 +264,7 @@ class StoreView:
         return "/".join([str(ref), *(printable(entry.name) for entry in trail)])
 
     def xattr(self, ino: int, name: bytes) -> bytes | None:
-        """A virtual extended attribute of something inside a version, None if there is none of that name."""
+        """Return a virtual extended attribute of an entry of a version, None if there is none of that name."""
         if ino == ROOT_INODE or not name.startswith(b"user.artfs."):
             return None
         version = self._version(serial_of(ino))
@@ -261,14 +274,18 @@ class StoreView:
             artifact = view.artifact(version.artifact)
         if artifact is None:
             return None
+        entry = self._entry(ino)
+        reference = decode_reference(entry) if entry.kind == Kind.REFERENCE else None
         values = {
             b"ref": f"{artifact.name}:{version.name}".encode(),
             b"type": artifact.type.encode(),
-            b"digest": self._entry(ino).digest.hex().encode(),
+            b"digest": entry.digest.hex().encode(),
+            b"uri": reference.uri.encode() if reference else None,
+            b"etag": reference.etag.encode() if reference and reference.etag else None,
             b"logged_by": version.logged_by.encode() if version.logged_by else None,
         }
         return values.get(name.removeprefix(b"user.artfs."))
 
     def statfs(self) -> os.statvfs_result:
-        """The file system that holds the store."""
+        """Return what statvfs(3) says of the file system that holds the store."""
         return os.statvfs(self._store.path)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from benchmark import api, machine, million, putting, reading, report, staging, starting
+from benchmark import api, machine, million, page, putting, reading, report, staging, starting
 from benchmark.dataset import FULL, QUICK
 from benchmark.rows import Figures, Row, measure
 from benchmark.workshop import Settings, Workshop
@@ -63,6 +63,7 @@ def all_rows(shop: Workshop) -> list[Row]:
         *million.rows(shop),
         *starting.rows(shop),
         *api.rows(shop),
+        *page.rows(shop),
     ]
 
 
@@ -120,5 +121,5 @@ def _say(what: str) -> None:
 
 
 def _stop(number: int, _frame: object) -> NoReturn:
-    """Leave through every `finally` when told to end."""
+    """Leave through every `finally` when a signal asks it to end."""
     sys.exit(128 + number)

@@ -23,6 +23,8 @@ class Sizes:
     big: int
     table: int
     crowd: int  # files of the version that is one huge directory
+    versions: int  # of an artifact with a long history
+    nodes: int  # versions and runs of a graph
     passes: int  # over all small files or entries, when warm
     random_reads: int
 
@@ -35,6 +37,8 @@ FULL = Sizes(
     big=1 << 30,
     table=300_000_000,
     crowd=1_000_000,
+    versions=100_000,
+    nodes=10_000,
     passes=4,
     random_reads=8_000,
 )
@@ -47,6 +51,8 @@ QUICK = Sizes(
     big=5 << 20,
     table=2_000_000,
     crowd=3_000,
+    versions=2_500,
+    nodes=200,
     passes=2,
     random_reads=200,
 )

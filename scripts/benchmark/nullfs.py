@@ -27,8 +27,8 @@ from pyfuse3 import (
     StatvfsData,
 )
 
-from artfs.fuse.loop import DONE, run_session
 from artfs.fuse.options import MountOptions
+from artfs.fuse.pyfuse3_loop import DONE, run_session
 
 _LASTING_SECONDS = 1e9
 

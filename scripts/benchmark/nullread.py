@@ -4,9 +4,9 @@ python nullread.py SOURCE DIRECTORY [--workers NUMBER]
 
 A program that `reading` runs. It shows the tree below SOURCE on DIRECTORY, in the foreground, until it is unmounted;
 its files are of the right sizes and full of zeros, and `latest` is a link to its directory `data`. It is served as a
-store is (processes that each have a clone of the device and share seats, pyfuse3 in the same loop, answers that hold
-for ever but for the link's, pages that the kernel keeps), but every answer is in memory before anyone asks, and nothing
-is checked or noted.
+store is (processes that each have a clone of the device and share accept locks, pyfuse3 in the same loop, answers that
+hold for ever but for the link's, pages that the kernel keeps), but every answer is in memory before anyone asks, and
+nothing is checked or noted.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from pyfuse3 import (
     RequestContext,
 )
 
-from artfs.fuse.device import attach, clone_into
-from artfs.fuse.loop import answer_init, serve_requests
-from artfs.fuse.operations import LASTING_SECONDS, VOLATILE_SECONDS
+from artfs.fuse.answers import LASTING_SECONDS, VOLATILE_SECONDS
+from artfs.fuse.device.device import attach, clone_into
 from artfs.fuse.options import MountOptions
-from artfs.fuse.seats import Seats
-from artfs.fuse.staff import InitHandlers
-from artfs.fuse.states import States
+from artfs.fuse.prefork.accept_lock import AcceptLocks
+from artfs.fuse.prefork.mount_kind import InitHandlers
+from artfs.fuse.prefork.scoreboard import Scoreboard
+from artfs.fuse.prefork.worker import serve_requests
+from artfs.fuse.pyfuse3_loop import answer_init
 
 _TARGET = FileNameT(b"data")
 _ZEROS = memoryview(bytes(1 << 20))  # as much as the kernel asks for at once
@@ -79,12 +80,12 @@ class NullReader(InitHandlers):
         link.entry_timeout = link.attr_timeout = VOLATILE_SECONDS
         self._inodes[link.st_ino] = self._names[pyfuse3.ROOT_INODE, FileNameT(b"latest")] = link
 
-    def serve(self, session: int, slot: int, seats: Seats) -> None:
+    def serve(self, session: int, slot: int, locks: AcceptLocks) -> None:
         """Answer requests until it is unmounted, as the worker of a slot."""
-        state = States(1).slot(0)
-        seat = seats.seat(slot, state)
-        self._before_reading = seat.before_reading
-        serve_requests(session, state, seat, spin_ns=0)
+        state = Scoreboard(1).slot(0)
+        lock = locks.lock(slot, state)
+        self._before_reading = lock.before_reading
+        serve_requests(session, state, lock, spin_ns=0)
 
     async def lookup(self, parent_inode: InodeT, name: FileNameT, _ctx: RequestContext) -> EntryAttributes:
         return self._names.get((parent_inode, name), self._absent)
@@ -133,11 +134,11 @@ def main() -> None:
     device = attach(options.directory, "null", allow_other=False, writable=False)
     pyfuse3.init(handlers, f"/dev/fd/{device}", set())
     answer_init(lambda: handlers.initialised)
-    seats = Seats(MountOptions(workers=options.workers).seat_count)
+    locks = AcceptLocks(MountOptions(workers=options.workers).accept_lock_count)
     for slot in range(options.workers):
         if os.fork() == 0:
             clone_into(device)
-            handlers.serve(device, slot, seats)
+            handlers.serve(device, slot, locks)
             os._exit(0)
     for _ in range(options.workers):
         os.wait()

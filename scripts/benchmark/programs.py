@@ -20,7 +20,7 @@ from benchmark.memory import Group
 
 _MARK = "ARTFS_BENCH_RUN"
 _NOT_INHERITED = {
-    "PYTHONDONTWRITEBYTECODE",  # would have artfs compiled anew at every start
+    "PYTHONDONTWRITEBYTECODE",  # would have artfs compiled again at every start
     "ARTFS_STORE",
 }
 _JOIN = 'echo $$ > "$0" && exec "$@"'
@@ -75,11 +75,11 @@ class Programs:
             os.close(out)
             os.close(err)
 
-    def start(self, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
-        """Start a program that is to go on running; `end_all` ends it, what it prints is lost."""
+    def start(self, command: Sequence[str | Path], stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Start a program that is to go on running; `end_all` ends it, what it prints goes to `stdout` or is lost."""
         nowhere = subprocess.DEVNULL
         words = [str(word) for word in command]
-        return subprocess.Popen(words, env=self._environment, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        return subprocess.Popen(words, env=self._environment, stdin=nowhere, stdout=stdout, stderr=nowhere)
 
     def written(self) -> int:
         """Return the bytes that all processes of this run, ended or running, handed to write calls so far.

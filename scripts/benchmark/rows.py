@@ -86,7 +86,7 @@ class Figures:
 
 
 def measure(row: Row, rounds: int, say: Callable[[str], None]) -> Figures:
-    """Measure every contender once a round; whoever begins a round ends the next, so that drift hits all alike."""
+    """Measure every contender once a round; the first of a round is the last of the next: drift hits all alike."""
     figures = Figures(row, skipped=row.skipped)
     if row.skipped:
         return figures

@@ -70,6 +70,22 @@ class Workshop:
         return store
 
     @cached_property
+    def many(self) -> Path:
+        """Return a store that holds an artifact with many versions, `many`."""
+        return self._history("many", self.settings.sizes.versions)
+
+    @cached_property
+    def lineage(self) -> Path:
+        """Return a store that holds as many versions as runs that made them, each of one before it."""
+        return self._history("lineage", self.settings.sizes.nodes // 2, "--runs")
+
+    def _history(self, name: str, versions: int, *options: str) -> Path:
+        store = self.fresh(name)
+        program = Path(__file__).with_name("history.py")
+        self.programs.run([sys.executable, program, store, str(versions), *options])
+        return store
+
+    @cached_property
     def image(self) -> Path:
         """Return a squashfs image of the data set: the usual layout, and zstd, which unpacks quicker than gzip."""
         image = self.work / "source.squashfs"
@@ -103,7 +119,7 @@ class Workshop:
         """Empty all files of a tree and take it out of the way: its room is free, its inodes go at the end of the run.
 
         For minutes after many files were removed, ext4 is several times slower at making others, since it looks at each
-        inode that was in use lately (`recently_deleted` in its ialloc.c): whoever is measured next would pay for that.
+        inode that was in use lately (`recently_deleted` in its ialloc.c): the next contender would pay for that.
         """
         if not path.exists():
             return

@@ -1,11 +1,12 @@
 # Sourced by the scripts beside it: `prepare_environment` makes what they run in, on a machine that nobody prepared.
 #
 #     prepare_environment running  what artfs runs with: FUSE, a C compiler for pyfuse3, Python, `.venv` in the checkout
+#     prepare_environment checks   and what holds the form of the code: ruff, mypy, import-linter, pytest
 #     prepare_environment tests    and the real programs and libraries that the tests put to work on artfs
 #
 # Nothing is done twice: what is there is found in a few milliseconds, and `.venv` is installed into again only when
-# pyproject.toml (or the interpreter, or the checkout's place) changed, or the tests need more than was needed so far. System packages are installed as root or
-# with sudo; a user who is neither is told in one line which ones are missing.
+# pyproject.toml (or the interpreter, or the checkout's place) changed, or more is needed than so far. System packages are
+# installed as root or with sudo; for a user who is neither, one line says which ones are missing.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 venv=$checkout/.venv
@@ -56,7 +57,7 @@ missing_for_building() {
 
 missing_for_tests() {
     local pair
-    for pair in cmp:diffutils getfattr:attr git:git npm:npm rsync:rsync sqlite3:sqlite3 unzip:unzip; do
+    for pair in chromium:chromium cmp:diffutils getfattr:attr git:git npm:npm rsync:rsync sqlite3:sqlite3 unzip:unzip zsh:zsh; do
         have "${pair%%:*}" || echo "${pair##*:}"
     done
     # These are where an ordinary user's PATH does not lead.
@@ -113,8 +114,8 @@ fingerprint() {
     printf '%s\n' "$checkout" "$(cksum <"$checkout/pyproject.toml")" "$("$venv/bin/python" -c 'import sys; print(sys.version)')"
 }
 
-# What says that the environment has all that running|tests take, and what it was made from.
-stamp() { [ "$1" = tests ] && echo "$venv/made-from-for-tests" || echo "$venv/made-from"; }
+# Prints the file that says that the environment has all that running|checks|tests take, and what it was made from.
+stamp() { [ "$1" = running ] && echo "$venv/made-from" || echo "$venv/made-from-for-$1"; }
 
 is_current() {
     [ -x "$venv/bin/python" ] && [ -f "$(stamp "$1")" ] && [ "$(fingerprint 2>/dev/null)" = "$(cat "$(stamp "$1")")" ]
@@ -126,23 +127,26 @@ is_sound() {
 }
 
 make_venv() {
-    local python extras=dev
-    [ "$1" != tests ] || extras=dev,tests
+    local python what extras levels
+    case $1 in
+        running) what="what it needs" extras='' levels=running ;;
+        checks) what="what its code is checked with" extras='[dev]' levels='running checks' ;;
+        tests) what="what its tests need" extras='[dev,tests]' levels='running checks tests' ;;
+    esac
     if is_sound; then
-        say "installing artfs and what it needs into .venv again"
+        say "installing artfs and $what into .venv"
     else
         python=$(find_python)
         [ -n "$python" ] || die "found no Python 3.11 or newer with its venv module and its C headers"
-        say "making .venv with $("$python" --version) and installing artfs into it (about a minute the first time)"
+        say "making .venv with $("$python" --version), and installing artfs and $what (about a minute the first time)"
         quietly "$python" -m venv --clear "$venv"
         echo "$checkout" >"$venv/made-from"
     fi
-    quietly "$venv/bin/python" -m pip install --progress-bar off --editable "${checkout}[$extras]"
-    fingerprint >"$venv/made-from"
-    [ "$1" != tests ] || fingerprint >"$(stamp tests)"
+    quietly "$venv/bin/python" -m pip install --progress-bar off --editable "$checkout$extras"
+    for what in $levels; do fingerprint >"$(stamp "$what")"; done
 }
 
-# Prints every package that is missing for running|tests, so that all of them can be named or installed at once.
+# Prints every package that is missing for running|checks|tests, so that all of them can be named or installed at once.
 missing_packages() {
     missing_for_running
     [ "$1" != tests ] || missing_for_tests
@@ -151,7 +155,7 @@ missing_packages() {
     is_sound || [ -n "$(find_python)" ] || missing_python
 }
 
-# prepare_environment running|tests: see above. Afterwards `python`, `artfs`, `pytest` ... are those of .venv.
+# prepare_environment running|checks|tests: see above. Afterwards `python`, `artfs`, `pytest` ... are those of .venv.
 prepare_environment() {
     local missing
     missing=$(missing_packages "$1")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import artfs
-from artfs.api.entry import ManifestEntry
-from artfs.api.manifest import Manifest
+from artfs.api.artifact.manifest import Manifest
+from artfs.api.artifact.manifest_entry import ManifestEntry
 from artfs.api.public import ArtifactCollection, ArtifactType
 from artfs.format.reference import Reference
-from artfs.references import Found, Handler, register
+from artfs.references import Found, Handler, Reader, register
 from artfs.store.tree.diff import Difference
 from manual.docstring import Docstring, parse
 
@@ -29,13 +29,26 @@ _CLASSES: dict[str, type] = {
     "ArtifactType": ArtifactType,
     "Difference": Difference,
     "artfs.references.Handler": Handler,
+    "artfs.references.Reader": Reader,
     "artfs.references.Found": Found,
     "Reference": Reference,
 }
 _MADE = {"artfs.Artifact", "artfs.Api"}  # the others are given, not made
 _FUNCTIONS: dict[str, Callable[..., object]] = {"artfs.init": artfs.init, "artfs.references.register": register}
 # What the modules of the API use of each other, and nobody else should.
-_INTERNAL = {"become", "contents", "finish_at_exit", "of_version", "row", "saved", "store", "ttl_ns"}
+_INTERNAL = {
+    "become",
+    "began_at",
+    "begin_at",
+    "contents",
+    "finish_at_exit",
+    "of_version",
+    "row",
+    "saved",
+    "store",
+    "ttl_ns",
+    "version_ref",
+}
 
 
 def page() -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import artfs
-from artfs.api.logging import log
+from artfs.api.artifact.publish import log
 from artfs.errors import InvalidInputError, NotFoundError, UnsafeTargetError, VersionInUseError
 from artfs.names import parse_ref
 from artfs.store import Store, open_store
@@ -159,7 +159,7 @@ def test_save_leaves_what_others_changed_meanwhile(store: Store, animals: artfs.
     assert store.version(parse_ref("animals:best")).name == "v1"
 
 
-def test_saving_a_draft_logs_it(store: Store) -> None:
+def test_saving_an_unlogged_artifact_logs_it(store: Store) -> None:
     artifact = artfs.Artifact("drafted", store=store)
     artifact.save()
     assert (artifact.name, artifact.source_name, artifact.qualified_name) == ("drafted:v0",) * 3

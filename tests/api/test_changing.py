@@ -12,8 +12,8 @@ import pytest
 
 import artfs
 from artfs.errors import ReferenceChangedError, SourceChangedError
-from tests.support import rewriter
-from tests.support.checked import assert_clean
+from tests.support.data.checked import assert_clean
+from tests.support.programs import rewriter
 
 POLICIES = ("immutable", "mutable")
 SMALL, LARGE = 100_000, 12 << 20
@@ -137,7 +137,7 @@ def test_beside_a_process_that_rewrites_a_file_only_whole_moments_of_it_are_stor
     path, size = tmp_path / "a.bin", 4 << 20
     path.write_bytes(rewriter.round_of(0, size))
     artifact = artfs.Artifact("raced", store=tmp_path / "store")
-    line = [sys.executable, "-m", "tests.support.rewriter", os.fspath(path), str(size)]
+    line = [sys.executable, "-m", "tests.support.programs.rewriter", os.fspath(path), str(size)]
     with subprocess.Popen(line, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as writer:
         try:
             assert writer.stdout is not None

@@ -26,11 +26,11 @@ class Case:
         self.top, self.patch = top, patch
         self.place = top / "store"
         self.run = artfs.init(store=self.place)
-        self.animals = self.run.log_artifact(self.draft(), aliases=["best"])
+        self.animals = self.run.log_artifact(self.unlogged(), aliases=["best"])
         self.file = top / "file"
         self.file.write_text("contents")
 
-    def draft(self, name: str = "animals", type_: str = "dataset") -> artfs.Artifact:
+    def unlogged(self, name: str = "animals", type_: str = "dataset") -> artfs.Artifact:
         artifact = artfs.Artifact(name, type_, store=self.place)
         with artifact.new_file("a.txt") as file:
             file.write("a" * 1000)
@@ -56,7 +56,7 @@ def _changed(case: Case) -> object:
 
     with case.patch.context() as patch:
         patch.setattr(os, "read", then_changed)
-        return case.draft().add_file(case.file)
+        return case.unlogged().add_file(case.file)
 
 
 def _gone(case: Case) -> object:
@@ -80,14 +80,14 @@ def _unreadable(case: Case) -> object:
 
 def _in_circles(case: Case) -> object:
     (case.top / "circle").symlink_to("circle")
-    return case.draft().add_file(case.top / "circle")
+    return case.unlogged().add_file(case.top / "circle")
 
 
 def _socket(case: Case) -> object:
     (case.top / "in").mkdir()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(case.top / "in" / "s"))
-        return case.draft().add_dir(case.top / "in")
+        return case.unlogged().add_dir(case.top / "in")
 
 
 def _newer_format(case: Case) -> object:
@@ -134,7 +134,7 @@ def _full(case: Case) -> None:
     def failing(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "injected")
 
-    artifact = case.draft()
+    artifact = case.unlogged()
     with case.patch.context() as patch:
         patch.setattr(os, "fsync", failing)
         artifact.save()
@@ -149,11 +149,22 @@ def _two_with_one_path(case: Case) -> object:
     return case.run.finish_artifact(artfs.Artifact("parts", store=case.place), distributed_id="together")
 
 
+def _two_drafts(case: Case, *, merge: bool) -> None:
+    drafts = case.animals.new_draft(), case.animals.new_draft()
+    for number, draft in enumerate(drafts):
+        with draft.new_file("a.txt", mode="w") as file:
+            file.write(f"changed in {number}")
+    drafts[0].save()
+    drafts[1].save(merge=merge)
+
+
 CASES: dict[type[errors.ArtfsError], Callable[[Case], object]] = {
-    errors.InvalidInputError: lambda case: case.draft("no name"),
+    errors.InvalidInputError: lambda case: case.unlogged("no name"),
     errors.NotFoundError: lambda case: case.run.use_artifact("animals:v7"),
     errors.ConflictError: _two_with_one_path,
-    errors.TypeMismatchError: lambda case: case.run.log_artifact(case.draft(type_="model")),
+    errors.TypeMismatchError: lambda case: case.run.log_artifact(case.unlogged(type_="model")),
+    errors.NewerVersionError: lambda case: _two_drafts(case, merge=False),
+    errors.MergeConflictError: lambda case: _two_drafts(case, merge=True),
     errors.VersionInUseError: lambda case: case.animals.delete(),
     errors.SourceError: _in_circles,
     errors.SourceChangedError: _changed,
@@ -169,35 +180,47 @@ CASES: dict[type[errors.ArtfsError], Callable[[Case], object]] = {
     errors.IntegrityError: _damaged,
     errors.StorageError: _full,
     errors.UnsafeTargetError: lambda case: case.animals.checkout(case.top),
-    errors.ArtifactNotLoggedError: lambda case: case.draft().version,
+    errors.ArtifactNotLoggedError: lambda case: case.unlogged().version,
     errors.ArtifactFinalizedError: lambda case: case.animals.remove("a.txt"),
 }
 # Two that stand for groups, and what only the command line raises.
-NOT_RAISED = {errors.ArtfsError, errors.ArtifactStateError, errors.MountError}
+NOT_RAISED = {
+    errors.ArtfsError,
+    errors.ArtifactStateError,
+    errors.BundleDamagedError,
+    errors.BundleFormatError,
+    errors.MountError,
+}
 PLAIN: dict[str, tuple[type[Exception], Callable[[Case], object]]] = {
-    "remove of a missing path": (FileNotFoundError, lambda case: case.draft().remove("none")),
+    "remove of a missing path": (FileNotFoundError, lambda case: case.unlogged().remove("none")),
     "get_entry of a missing path": (KeyError, lambda case: case.animals.get_entry("none")),
     "open of a missing path": (KeyError, lambda case: case.animals.open("none")),
-    "manifest of a missing path": (KeyError, lambda case: case.draft().manifest.entries["none"]),
+    "manifest of a missing path": (KeyError, lambda case: case.unlogged().manifest.entries["none"]),
     "files of a missing path": (KeyError, lambda case: list(case.animals.files(["none"]))),
-    "upsert without distributed_id": (TypeError, lambda case: case.run.upsert_artifact(case.draft())),
-    "finish without distributed_id": (TypeError, lambda case: case.run.finish_artifact(case.draft())),
-    "metadata of a wrong type": (TypeError, lambda case: setattr(case.draft(), "metadata", {"x": object()})),
-    "ttl of a wrong type": (TypeError, lambda case: setattr(case.draft(), "ttl", 5)),
-    "tag of a wrong type": (TypeError, lambda case: setattr(case.draft(), "tags", [5])),
-    "description of a wrong type": (TypeError, lambda case: setattr(case.draft(), "description", 5)),
-    "add_file of a directory": (errors.InvalidInputError, lambda case: case.draft().add_file(case.top)),
-    "add_file of a missing file": (errors.InvalidInputError, lambda case: case.draft().add_file(case.top / "none")),
-    "add_dir of a file": (errors.InvalidInputError, lambda case: case.draft().add_dir(case.file)),
+    "upsert without distributed_id": (TypeError, lambda case: case.run.upsert_artifact(case.unlogged())),
+    "finish without distributed_id": (TypeError, lambda case: case.run.finish_artifact(case.unlogged())),
+    "metadata of a wrong type": (TypeError, lambda case: setattr(case.unlogged(), "metadata", {"x": object()})),
+    "ttl of a wrong type": (TypeError, lambda case: setattr(case.unlogged(), "ttl", 5)),
+    "tag of a wrong type": (TypeError, lambda case: setattr(case.unlogged(), "tags", [5])),
+    "description of a wrong type": (TypeError, lambda case: setattr(case.unlogged(), "description", 5)),
+    "add_file of a directory": (errors.InvalidInputError, lambda case: case.unlogged().add_file(case.top)),
+    "add_file of a missing file": (errors.InvalidInputError, lambda case: case.unlogged().add_file(case.top / "none")),
+    "add_dir of a file": (errors.InvalidInputError, lambda case: case.unlogged().add_dir(case.file)),
     "the same path with other contents": (
         errors.InvalidInputError,
-        lambda case: case.draft().add_file(case.file, name="a.txt"),
+        lambda case: case.unlogged().add_file(case.file, name="a.txt"),
     ),
-    "a reference without a scheme": (errors.InvalidInputError, lambda case: case.draft().add_reference("data/images")),
-    "an unknown scheme without name": (errors.InvalidInputError, lambda case: case.draft().add_reference("tape://7")),
+    "a reference without a scheme": (
+        errors.InvalidInputError,
+        lambda case: case.unlogged().add_reference("data/images"),
+    ),
+    "an unknown scheme without name": (
+        errors.InvalidInputError,
+        lambda case: case.unlogged().add_reference("tape://7"),
+    ),
     "too many objects": (
         errors.InvalidInputError,
-        lambda case: case.draft().add_reference(case.place.as_uri(), max_objects=1),
+        lambda case: case.unlogged().add_reference(case.place.as_uri(), max_objects=1),
     ),
     "a missing artifact": (errors.NotFoundError, lambda case: artfs.Api(case.place).artifact("none")),
     "a missing run": (errors.NotFoundError, lambda case: artfs.Api(case.place).run("00000000")),
@@ -249,5 +272,5 @@ def test_a_failure_to_store_says_the_systems_number_and_a_retry_succeeds(case: C
     with pytest.raises(errors.StorageError) as caught:
         _full(case)
     assert caught.value.errno == errno.ENOSPC
-    case.draft().save()
+    case.unlogged().save()
     assert artfs.Api(case.place).artifact("animals").version == "v1"

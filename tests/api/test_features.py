@@ -12,7 +12,7 @@ import pytest
 import artfs
 from artfs.errors import ArtifactFinalizedError, ArtifactNotLoggedError, NotFoundError, ReferenceGoneError
 
-DRAFT_HAS = {
+UNLOGGED_HAS = {
     *("name", "type", "description", "metadata", "tags", "digest", "size", "state", "id", "manifest"),
     *("qualified_name", "source_name", "is_draft", "is_finalized", "finalize", "save"),
     *("add_file", "add_dir", "add_reference", "new_file", "remove"),
@@ -36,7 +36,7 @@ TAKES = {
     "Artifact.delete": ["delete_aliases"],
     "Artifact.wait": ["timeout"],
     "Artifact.diff": ["other"],
-    "Run.log_artifact": ["artifact_or_path", "name", "type", "aliases", "tags", "if_changed"],
+    "Run.log_artifact": ["artifact_or_path", "name", "type", "aliases", "tags", "if_changed", "follow_links"],
     "Run.use_artifact": ["artifact_or_ref"],
     "Run.upsert_artifact": ["artifact_or_path", "distributed_id"],
     "Run.finish_artifact": ["artifact_or_path", "distributed_id"],
@@ -88,25 +88,30 @@ def test_the_promised_arguments_are_taken_in_that_order(name: str) -> None:
     assert [each for each in taken if each in TAKES[name]] == TAKES[name]
 
 
-def test_artifact_as_a_draft_has_what_needs_no_version_and_nothing_else(place: Path) -> None:
-    draft = filled()
-    assert [name for name in DRAFT_HAS if not hasattr(draft, name)] == []
+def test_an_unlogged_artifact_has_what_needs_no_version_and_nothing_else(place: Path) -> None:
+    artifact = filled()
+    assert [name for name in UNLOGGED_HAS if not hasattr(artifact, name)] == []
     assert [name for name in LOGGED_HAS if not hasattr(artfs.Artifact, name)] == []
-    assert (draft.name, draft.type, draft.description, draft.metadata) == ("animals", "dataset", "photos", {"n": 1})
-    assert (draft.state, draft.id, draft.size, draft.is_draft()) == ("PENDING", None, 14, True)
-    assert sorted(draft.manifest.entries) == ["a.png", "labels.csv", "x/a.png"]
-    entry = draft.manifest.entries["x/a.png"]
+    assert (artifact.name, artifact.type, artifact.description, artifact.metadata) == (
+        "animals",
+        "dataset",
+        "photos",
+        {"n": 1},
+    )
+    assert (artifact.state, artifact.id, artifact.size, artifact.is_draft()) == ("PENDING", None, 14, True)
+    assert sorted(artifact.manifest.entries) == ["a.png", "labels.csv", "x/a.png"]
+    entry = artifact.manifest.entries["x/a.png"]
     assert (entry.path, entry.size, entry.ref, entry.etag, entry.version_id) == ("x/a.png", 7, None, None, None)
     for name in ("version", "aliases", "ttl", "file_count", "created_at", "path"):
         with pytest.raises(ArtifactNotLoggedError) as caught:
-            getattr(draft, name)
+            getattr(artifact, name)
         assert type(caught.value) is ArtifactNotLoggedError
     assert place.is_dir()
 
 
 def test_artifact_as_a_version_has_all_and_does_not_change(run: artfs.Run) -> None:
     logged = run.log_artifact(filled(), aliases=["best"], tags=["clean"])
-    assert [name for name in DRAFT_HAS | LOGGED_HAS if not hasattr(logged, name)] == []
+    assert [name for name in UNLOGGED_HAS | LOGGED_HAS if not hasattr(logged, name)] == []
     assert (logged.name, logged.version, logged.qualified_name, logged.source_name) == (
         *("animals:v0", "v0"),
         *("animals:v0", "animals:v0"),
@@ -142,20 +147,20 @@ def test_download_and_checkout_go_to_folders_named_after_the_artifact(run: artfs
 
 
 def test_add_reference_gives_the_entries_and_remove_takes_entries_and_paths(place: Path) -> None:
-    draft = filled()
-    entries = draft.add_reference((place / "images").as_uri(), name="in", checksum=False)
+    artifact = filled()
+    entries = artifact.add_reference((place / "images").as_uri(), name="in", checksum=False)
     assert [(entry.path, entry.size, entry.digest) for entry in entries] == [("in/a.png", 3, None)]
     assert entries[0].ref_target() == (place / "images" / "a.png").as_uri()
-    draft.remove(entries[0])
-    draft.remove(PurePosixPath("x"))
-    draft.remove("labels.csv")
-    assert list(draft.manifest.entries) == ["a.png"]
+    artifact.remove(entries[0])
+    artifact.remove(PurePosixPath("x"))
+    artifact.remove("labels.csv")
+    assert list(artifact.manifest.entries) == ["a.png"]
 
 
 def test_a_reference_whose_source_is_gone_fails_at_download_or_is_skipped(run: artfs.Run, place: Path) -> None:
-    draft = filled()
-    draft.add_reference((place / "a.png").as_uri(), name="ref.png")
-    logged = run.log_artifact(draft)
+    artifact = filled()
+    artifact.add_reference((place / "a.png").as_uri(), name="ref.png")
+    logged = run.log_artifact(artifact)
     (place / "a.png").unlink()
     with pytest.raises(FileNotFoundError) as caught:
         logged.download()
@@ -179,7 +184,7 @@ def test_aliases_tags_and_metadata_are_edited_in_place_and_pushed_by_save(run: a
     )
 
 
-def test_save_and_use_artifact_of_a_draft_log_it(run: artfs.Run) -> None:
+def test_save_and_use_artifact_of_an_unlogged_artifact_log_it(run: artfs.Run) -> None:
     saved, used = filled("saved"), filled("used")
     saved.save()
     assert run.use_artifact(used) is used

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import artfs
-from artfs.api.logging import log
+from artfs.api.artifact.publish import log
 from artfs.store import Store, open_store
-from tests.support.checked import assert_clean
+from tests.support.data.checked import assert_clean
 
 _TEXT = st.text(max_size=20) | st.text("av0/.:-_ \n\0", max_size=8)
 

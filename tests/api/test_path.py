@@ -8,7 +8,7 @@ import pytest
 
 import artfs
 from artfs.errors import ArtifactNotLoggedError
-from tests.support.mountedstore import MountedStore
+from tests.support.mounts.mountedstore import MountedStore
 
 
 def test_the_path_is_the_mounted_version_or_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import artfs
-from artfs.api.entry import ManifestEntry
+from artfs.api.artifact.manifest_entry import ManifestEntry
 from artfs.errors import ArtifactNotLoggedError, NotFoundError
 
 
@@ -57,7 +57,38 @@ def test_a_pickled_artifact_is_the_version_and_not_its_contents(animals: artfs.A
         pickle.loads(pickled)  # noqa: S301 - made by this test
 
 
-def test_a_draft_stays_in_its_process(tmp_path: Path) -> None:
-    draft = artfs.Artifact("animals", store=tmp_path / "store")
+def test_an_artifact_that_an_earlier_release_pickled_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pickled = (  # of animals:v0 in /proc/self/cwd/store, by the release that had the module artfs/api/artifact.py
+        b"\x80\x04\x95i\x00\x00\x00\x00\x00\x00\x00\x8c\x12artfs.api.artifact\x94\x8c\t_reopened\x94\x93\x94\x8c\x07pathlib"
+        b"\x94\x8c\tPosixPath\x94\x93\x94(\x8c\x01/\x94\x8c\x04proc\x94\x8c\x04self\x94\x8c\x03cwd\x94\x8c\x05store\x94t\x94R\x94"
+        b"K\x10K\x00\x87\x94R\x94."
+    )
+    monkeypatch.chdir(tmp_path)
+    artifact = artfs.Artifact("animals", store="/proc/self/cwd/store")
+    with artifact.new_file("cat.txt") as file:
+        file.write("a cat")
+    artifact.save()
+    assert b"\x8c\x12artfs.api.artifact\x94\x8c\t_reopened\x94" in pickle.dumps(artifact, protocol=4)
+    again = pickle.loads(pickled)  # noqa: S301 - the bytes above
+    assert (again.name, again.open("cat.txt").read()) == ("animals:v0", b"a cat")
+    artifact.store.close()
+
+
+def test_an_unlogged_artifact_stays_in_its_process(tmp_path: Path) -> None:
+    artifact = artfs.Artifact("animals", store=tmp_path / "store")
     with pytest.raises(ArtifactNotLoggedError, match="log it before"):
-        pickle.dumps(draft)
+        pickle.dumps(artifact)
+
+
+def test_what_is_pickled_holds_no_path_object_and_loads_in_another_python(animals: artfs.Artifact) -> None:
+    api = artfs.Api(animals.store.path)
+    with artfs.init(store=animals.store.path, config={"lr": 0.1}) as run:
+        pass
+    collection, kind = api.artifact_collections("dataset")[0], api.artifact_types()[0]
+    for value in (animals, api, api.run(run.id), collection, kind, animals.get_entry("cat.txt")):
+        pickled = pickle.dumps(value)
+        assert b"pathlib" not in pickled, value
+        pickle.loads(pickled)  # noqa: S301 - made by this test
+    again = pickle.loads(pickle.dumps(collection))  # noqa: S301 - made by this test
+    assert (again, [version.name for version in again.artifacts()]) == (collection, ["animals:v0"])
+    assert pickle.loads(pickle.dumps(kind)).collections() == [collection]  # noqa: S301 - made by this test

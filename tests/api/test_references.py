@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +13,13 @@ import pytest
 from blake3 import blake3
 
 import artfs
-from artfs.api.logging import log
-from artfs.errors import ReferenceChangedError, ReferenceGoneError, ReferenceUnreadableError
+from artfs.api.artifact.publish import log
+from artfs.catalog import EdgeKind
+from artfs.errors import ArtifactNotLoggedError, ReferenceChangedError, ReferenceGoneError, ReferenceUnreadableError
 from artfs.fuse.errno import errno_of
 from artfs.store import Store, open_store
-from tests.support.checked import assert_clean
+from tests.support.data.checked import assert_clean
+from tests.support.libc import SharedMapping
 
 
 @pytest.fixture
@@ -136,3 +140,116 @@ def test_an_unknown_scheme_is_tracked_by_name_and_not_readable(store: Store, tmp
         with pytest.raises(ReferenceUnreadableError, match="by its URI alone"):
             use()
     assert list(Path(artifact.download(tmp_path / "out", allow_missing_references=True)).iterdir()) == []
+
+
+def test_a_path_is_referred_to_as_its_uri(tmp_path: Path) -> None:
+    for name in ("a b#c?.txt", "100%25.txt"):
+        (tmp_path / name).write_text(name)
+        artifact = artfs.Artifact("paths", store=tmp_path / "store")
+        (entry,) = artifact.add_reference(tmp_path / name)
+        artifact.save()
+        assert (entry.path, artifact.open(name).read()) == (name, name.encode())
+
+
+def test_a_directory_with_symlinks_that_lead_to_nothing_is_referred_to_without_them(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.txt").write_text("a")
+    for link, target in (("good", "a.txt"), ("gone", "none"), ("circle", "circle"), ("below", "a.txt/x")):
+        (data / link).symlink_to(target)
+    artifact = artfs.Artifact("links", store=tmp_path / "store")
+    assert [entry.path for entry in artifact.add_reference(data)] == ["a.txt", "good"]
+
+
+_VIRTUAL = [
+    path for path in ("/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled") if Path(path).exists()
+]  # the first says 0 bytes, the second a page
+
+
+@pytest.mark.parametrize("path", _VIRTUAL)
+@pytest.mark.parametrize("checksum", [True, False])
+def test_the_size_of_a_virtual_file_is_what_was_read(store: Store, tmp_path: Path, path: str, checksum: bool) -> None:
+    data = Path(path).read_bytes()
+    artifact = _logged(store, f"file://{path}", checksum=checksum, name="virtual")
+    entry = artifact.get_entry("virtual")
+    assert entry.size == len(data)
+    if checksum:
+        assert entry.digest == blake3(data).hexdigest()
+    with artifact.open("virtual") as file:
+        assert file.read() == data
+        file.seek(3)
+        assert file.read(4) == data[3:7]
+    root = Path(artifact.download(tmp_path / "out"))
+    assert (root / "virtual").read_bytes() == data
+    artifact.verify(root)
+
+
+def test_a_virtual_file_that_changed_is_an_error(store: Store) -> None:
+    name = Path("/proc/self/comm")  # of this process, which may change it
+    was = name.read_text()
+    artifact = _logged(store, name.as_uri(), name="comm")
+    name.write_text("other")
+    try:
+        with pytest.raises(ReferenceChangedError):
+            artifact.open("comm").read()
+    finally:
+        name.write_text(was)
+
+
+def test_a_store_through_a_mapping_into_a_source_is_noticed(
+    store: Store, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = _logged(store, (data / "sub/c.bin").as_uri(), name="c")
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 10_000_000_000)  # old enough to be remembered
+    with SharedMapping(data / "sub/c.bin") as mapped:
+        mapped.store(ord("c"))
+        assert artifact.open("c").read(1) == b"c"
+        mapped.store(ord("x"))
+        with pytest.raises(ReferenceChangedError):
+            artifact.open("c").read(1)
+        mapped.store(ord("c"))
+    assert artifact.open("c").read(1) == b"c"
+
+
+def test_a_file_of_another_artifact_is_added_as_it_is_and_its_version_is_an_input_of_the_run(
+    store: Store,
+) -> None:
+    raw = artfs.Artifact("raw", store=store)
+    for name in ("in/a.bin", "b"):
+        with raw.new_file(name, "xb") as file:
+            file.write(os.urandom(300_000))
+    raw.save()
+    raw.delete()  # its contents are kept for who has it
+    with artfs.init(store=store) as run:
+        picked = artfs.Artifact("picked", store=store)
+        added = [*picked.add_reference(raw.get_entry("in/a.bin")), *picked.add_reference(raw.get_entry("b"), "data/c")]
+        assert [(entry.path, entry.ref) for entry in added] == [("a.bin", None), ("data/c", None)]
+        with pytest.raises(ValueError, match="other contents"):
+            picked.add_reference(raw.get_entry("b"), "a.bin")
+        assert picked.contents.new_size == 0
+        run.log_artifact(picked)
+    assert picked.get_entry("a.bin").digest == raw.get_entry("in/a.bin").digest
+    assert picked.open("data/c", "rb").read() == raw.open("b", "rb").read()
+    with store.catalog.view() as view:
+        [edge] = view.edges_of_run(run.id, EdgeKind.USED)
+        assert (edge.artifact, edge.index, edge.how) == (raw.row.artifact, raw.row.index, "api")
+        assert edge.paths == (b"in/a.bin", b"b")
+
+
+def test_a_file_of_an_artifact_in_another_store_is_copied(store: Store, tmp_path: Path) -> None:
+    raw = artfs.Artifact("raw", store=tmp_path / "other")
+    with raw.new_file("a.bin", "xb") as file:
+        file.write(b"abc" * 100_000)
+    with pytest.raises(ArtifactNotLoggedError):
+        artfs.Artifact("early", store=store).add_reference(raw.manifest.entries["a.bin"])
+    raw.save()
+    with artfs.init(store=store) as run:
+        picked = artfs.Artifact("picked", store=store)
+        picked.add_reference(raw.get_entry("a.bin"))
+        run.log_artifact(picked)
+    raw.store.close()
+    shutil.rmtree(tmp_path / "other")
+    assert picked.open("a.bin", "rb").read() == b"abc" * 100_000
+    assert run.used_artifacts() == []
+    assert_clean(store.path)

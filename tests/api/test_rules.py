@@ -27,11 +27,11 @@ def store(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def run(store: Path) -> artfs.Run:
     run = artfs.init(store=store)
-    run.log_artifact(draft(run, "kept"))
+    run.log_artifact(unlogged(run, "kept"))
     return run
 
 
-def draft(run: artfs.Run, name: str = "animals", type_: str = "dataset", text: str = "x") -> artfs.Artifact:
+def unlogged(run: artfs.Run, name: str = "animals", type_: str = "dataset", text: str = "x") -> artfs.Artifact:
     artifact = artfs.Artifact(name, type_, store=run.store_path)
     with artifact.new_file("a") as file:
         file.write(text)
@@ -55,38 +55,38 @@ NO_WORDS = ["", ".", "..", "-a", "a b", "a/b", "a:b", "a\n", "\na", "ä", "x" * 
 
 @pytest.mark.parametrize("name", WORDS)
 def test_artifact_name_that_is_allowed(run: artfs.Run, name: str) -> None:
-    assert run.log_artifact(draft(run, name)).name == f"{name}:v0"
+    assert run.log_artifact(unlogged(run, name)).name == f"{name}:v0"
     assert run.use_artifact(name).base_name == name
 
 
 @pytest.mark.parametrize("name", NO_WORDS)
 def test_artifact_name_that_is_refused(run: artfs.Run, name: str) -> None:
-    refused(lambda: draft(run, name))
+    refused(lambda: unlogged(run, name))
     refused(lambda: artfs.Api(run.store_path).artifacts(name))
 
 
 @pytest.mark.parametrize("type_", WORDS)
 def test_type_that_is_allowed(run: artfs.Run, type_: str) -> None:
-    assert run.log_artifact(draft(run, "typed", type_)).type == type_
+    assert run.log_artifact(unlogged(run, "typed", type_)).type == type_
 
 
 @pytest.mark.parametrize("type_", NO_WORDS)
 def test_type_that_is_refused(run: artfs.Run, type_: str) -> None:
-    refused(lambda: draft(run, "typed", type_))
+    refused(lambda: unlogged(run, "typed", type_))
 
 
 def test_type_is_dataset_unless_given_and_an_artifact_keeps_it(run: artfs.Run) -> None:
-    assert run.log_artifact(draft(run)).type == artfs.Artifact("other").type == "dataset"
+    assert run.log_artifact(unlogged(run)).type == artfs.Artifact("other").type == "dataset"
     with pytest.raises(TypeMismatchError) as caught:
-        run.log_artifact(draft(run, type_="model"))
+        run.log_artifact(unlogged(run, type_="model"))
     assert type(caught.value) is TypeMismatchError
     artfs.Api(run.store_path).artifact("animals").delete()
-    assert run.log_artifact(draft(run)).version == "v1"
+    assert run.log_artifact(unlogged(run)).version == "v1"
 
 
 @pytest.mark.parametrize("alias", ["best", "größte", "the best", "v", "v1.0", "V1", "x" * 255, "-", "a.b", "v1a"])
 def test_alias_that_is_allowed(run: artfs.Run, alias: str) -> None:
-    assert set(run.log_artifact(draft(run), aliases=[alias]).aliases) == {alias, "latest"}
+    assert set(run.log_artifact(unlogged(run), aliases=[alias]).aliases) == {alias, "latest"}
     assert run.use_artifact(f"animals:{alias}").version == "v0"
 
 
@@ -94,7 +94,7 @@ def test_alias_that_is_allowed(run: artfs.Run, alias: str) -> None:
     "alias", ["", ".", "..", "a/b", "a:b", "v0", "v12", "v007", "x\n", "\t", "\0", "x" * 256, "ü" * 128, "\ud800"]
 )
 def test_alias_that_is_refused(run: artfs.Run, alias: str) -> None:
-    refused(lambda: run.log_artifact(draft(run), aliases=[alias]))
+    refused(lambda: run.log_artifact(unlogged(run), aliases=[alias]))
     kept = artfs.Api(run.store_path).artifact("kept")
     kept.aliases.append(alias)
     refused(kept.save)
@@ -102,8 +102,8 @@ def test_alias_that_is_refused(run: artfs.Run, alias: str) -> None:
 
 
 def test_alias_latest_is_moved_by_the_store_alone(run: artfs.Run) -> None:
-    first = run.log_artifact(draft(run), aliases=["latest"])
-    second = run.log_artifact(draft(run, text="y"))
+    first = run.log_artifact(unlogged(run), aliases=["latest"])
+    second = run.log_artifact(unlogged(run, text="y"))
     first.aliases = ["latest", "old"]
     first.save()
     second.aliases = []
@@ -120,24 +120,24 @@ def test_version_that_is_refused(run: artfs.Run, version: str) -> None:
 
 
 def test_version_is_never_used_twice_also_after_the_whole_artifact_was_deleted(run: artfs.Run) -> None:
-    assert [run.log_artifact(draft(run)).version for _ in range(3)] == ["v0", "v1", "v2"]
+    assert [run.log_artifact(unlogged(run)).version for _ in range(3)] == ["v0", "v1", "v2"]
     store = artfs.Api(run.store_path).artifact("animals").store
     for version in ("v2", "v0", "v1"):
         artfs.Api(run.store_path).artifact(f"animals:{version}").delete()
-    assert run.log_artifact(draft(run)).version == "v3"
+    assert run.log_artifact(unlogged(run)).version == "v3"
     store.catalog.delete_artifact("animals", current_actor())
-    assert run.log_artifact(draft(run)).version == "v4"
+    assert run.log_artifact(unlogged(run)).version == "v4"
 
 
 @pytest.mark.parametrize("tag", ["clean", "two words", "größe-1_a", "-", "0"])
 def test_tag_that_is_allowed(run: artfs.Run, tag: str) -> None:
-    assert run.log_artifact(draft(run), tags=[tag]).tags == [tag]
+    assert run.log_artifact(unlogged(run), tags=[tag]).tags == [tag]
     assert len(artfs.Api(run.store_path).artifacts("animals", tags=[tag])) == 1
 
 
 @pytest.mark.parametrize("tag", ["", " ", "a  b", " a", "a ", "a.b", "a/b", "a\n", "a\tb", "\0"])
 def test_tag_that_is_refused(run: artfs.Run, tag: str) -> None:
-    refused(lambda: run.log_artifact(draft(run), tags=[tag]))
+    refused(lambda: run.log_artifact(unlogged(run), tags=[tag]))
     refused(lambda: artfs.Api(run.store_path).artifacts("kept", tags=tag))
     kept = artfs.Api(run.store_path).artifact("kept")
     kept.tags.append(tag)
@@ -169,28 +169,29 @@ def test_metadata_takes_scalars_and_arrays_of_numpy(run: artfs.Run) -> None:
 
 @pytest.mark.parametrize(
     "metadata",
-    [{f"k{number}": 1 for number in range(101)}, {"x": math.inf}, {"x": [{"y": -math.inf}]}, {"x": "\ud800"}],
-    ids=["101 keys", "infinite", "infinite inside", "no Unicode"],
+    [{f"k{number}": 1 for number in range(101)}, {"x": 1 << 10_000}, {"x": [{"y": "\ud800"}]}, {1: 1, "1": 2}],
+    ids=["101 keys", "too large", "no Unicode inside", "one key twice"],
 )
 def test_metadata_of_a_wrong_value_is_refused(run: artfs.Run, metadata: dict[str, object]) -> None:
     refused(lambda: artfs.Artifact("animals", metadata=metadata))
     kept = artfs.Api(run.store_path).artifact("kept")
-    kept.metadata.update(metadata)
-    refused(kept.save)
+    if len(metadata) != 2:
+        refused(lambda: kept.metadata.update(metadata))
+    refused(lambda: setattr(kept, "metadata", metadata))
     assert artfs.Api(run.store_path).artifact("kept").metadata == {}
 
 
 @pytest.mark.parametrize(
-    "metadata", [[1], "text", 1, {"x": object()}, {"x": {1}}, {1: 2}, {"x": {None: 1}}, {"x": b"y"}]
+    "metadata", [[1], "text", 1, {"x": object()}, {"x": {1j}}, {b"x": 2}, {"x": {(): 1}}, {"x": b"y"}]
 )
 def test_metadata_of_a_wrong_type_is_a_type_error(run: artfs.Run, metadata: object) -> None:
     with pytest.raises(TypeError) as caught:
         artfs.Artifact("animals", metadata=metadata)  # type: ignore[arg-type] # that is what the test is about
     assert type(caught.value) is TypeError
     kept = artfs.Api(run.store_path).artifact("kept")
-    kept.metadata["x"] = object()
-    with pytest.raises(TypeError):
-        kept.save()
+    with pytest.raises(TypeError, match=r"^metadata\['x'\] is a object, which JSON cannot express$"):
+        kept.metadata["x"] = object()
+    kept.save()
 
 
 PATHS = ["a", "a/b/c", ".artfsignore", "a/.artfs", "ä b\n", "x" * 255, "/".join(["y" * 255] * 16), "-", "~", "a\\b"]
@@ -229,7 +230,7 @@ def test_entry_path_that_is_refused(run: artfs.Run, tmp_path: Path, path: str) -
 
 
 def test_delete_of_a_version_with_aliases_is_refused_without_delete_aliases(run: artfs.Run) -> None:
-    artifact = run.log_artifact(draft(run), aliases=["best"])
+    artifact = run.log_artifact(unlogged(run), aliases=["best"])
     with pytest.raises(VersionInUseError) as caught:
         artifact.delete()
     assert type(caught.value) is VersionInUseError
@@ -241,7 +242,7 @@ def test_delete_of_a_version_with_aliases_is_refused_without_delete_aliases(run:
 
 
 def test_delete_of_latest_lets_it_fall_back_to_the_newest_left(run: artfs.Run) -> None:
-    logged = [run.log_artifact(draft(run)) for _ in range(3)]
+    logged = [run.log_artifact(unlogged(run)) for _ in range(3)]
     logged[1].delete()
     logged[2].delete()
     assert run.use_artifact("animals").version == "v0"
@@ -251,7 +252,7 @@ def test_delete_of_latest_lets_it_fall_back_to_the_newest_left(run: artfs.Run) -
 
 @pytest.mark.parametrize("ttl", [timedelta(microseconds=1), timedelta(days=30), timedelta(days=36_500), None])
 def test_ttl_that_is_allowed(run: artfs.Run, ttl: timedelta | None) -> None:
-    artifact = draft(run)
+    artifact = unlogged(run)
     artifact.ttl = ttl
     assert run.log_artifact(artifact).ttl == ttl
     assert run.use_artifact("animals").ttl == ttl
@@ -263,7 +264,7 @@ def test_ttl_that_is_allowed(run: artfs.Run, ttl: timedelta | None) -> None:
 
 @pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-1), timedelta.max])
 def test_ttl_that_is_refused(run: artfs.Run, ttl: timedelta) -> None:
-    artifact = draft(run)
+    artifact = unlogged(run)
     refused(lambda: setattr(artifact, "ttl", ttl))
     with pytest.raises(ArtifactNotLoggedError, match="no ttl"):
         _ = artifact.ttl

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from artfs.api.artifact import Artifact
+from artfs.api.artifact.artifact_and_run import Artifact, Run
 from artfs.api.init import init
 from artfs.api.public import Api
-from artfs.api.run import Run
-from artfs.api.stores import shared_store
+from artfs.api.store_pool import shared_store
 from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError, SourceError, TypeMismatchError
 from artfs.names import parse_run_id
-from tests.support.checked import assert_clean
+from tests.support.data.checked import assert_clean
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +36,7 @@ def run(place: Path) -> Run:
     return init(name="train", job_type="training", config={"lr": 0.1}, store=place)
 
 
-def draft(name: str = "animals", text: str = "tom,cat\n", type_: str = "dataset") -> Artifact:
+def unlogged(name: str = "animals", text: str = "tom,cat\n", type_: str = "dataset") -> Artifact:
     artifact = Artifact(name, type_)
     with artifact.new_file("labels.csv") as file:
         file.write(text)
@@ -110,25 +109,25 @@ def test_a_run_keeps_the_exit_code_that_it_ends_with(place: Path) -> None:
 
 
 def test_log_artifact_makes_the_next_version_and_names_it(run: Run) -> None:
-    artifact = run.log_artifact(draft(), aliases=["best"], tags=["clean"])
+    artifact = run.log_artifact(unlogged(), aliases=["best"], tags=["clean"])
     assert (artifact.name, artifact.version) == ("animals:v0", "v0")
     assert (sorted(artifact.aliases), artifact.tags) == (["best", "latest"], ["clean"])
-    assert run.log_artifact(draft(), aliases="best").name == "animals:v1"
+    assert run.log_artifact(unlogged(), aliases="best").name == "animals:v1"
     assert [logged.name for logged in run.logged_artifacts()] == ["animals:v0", "animals:v1"]
 
 
 def test_log_artifact_if_changed_gives_the_version_that_is_there(run: Run) -> None:
-    run.log_artifact(draft())
-    assert run.log_artifact(draft(), if_changed=True).name == "animals:v0"
-    assert run.log_artifact(draft(text="other"), if_changed=True).name == "animals:v1"
+    run.log_artifact(unlogged())
+    assert run.log_artifact(unlogged(), if_changed=True).name == "animals:v0"
+    assert run.log_artifact(unlogged(text="other"), if_changed=True).name == "animals:v1"
 
 
 def test_a_run_that_logs_contents_which_are_there_has_logged_them_and_the_first_one_made_them(run: Run) -> None:
-    first = run.log_artifact(draft())
-    source = run.log_artifact(draft(name="source"))
+    first = run.log_artifact(unlogged())
+    source = run.log_artifact(unlogged(name="source"))
     second = init()
     second.use_artifact(source)
-    changed = draft()
+    changed = unlogged()
     changed.description = "another"
     again = second.log_artifact(changed, aliases=["best"], if_changed=True)
     assert again.name == first.name == "animals:v0"
@@ -142,9 +141,9 @@ def test_a_run_that_logs_contents_which_are_there_has_logged_them_and_the_first_
 
 
 def test_contents_that_were_there_without_a_run_stay_of_none(place: Path) -> None:
-    draft().save()
+    unlogged().save()
     run = init(store=place)
-    again = run.log_artifact(draft(), if_changed=True)
+    again = run.log_artifact(unlogged(), if_changed=True)
     assert again.logged_by() is None
     assert [logged.name for logged in run.logged_artifacts()] == ["animals:v0"]
 
@@ -176,7 +175,7 @@ def test_log_artifact_of_a_uri_is_a_reference(run: Run, tmp_path: Path) -> None:
 
 def test_use_artifact_finds_a_version_and_notes_it(run: Run) -> None:
     for text in ("old", "new"):
-        run.log_artifact(draft(text=text))
+        run.log_artifact(unlogged(text=text))
     other = init()
     assert other.use_artifact("animals").name == "animals:v1"
     assert other.use_artifact("animals:v0", type="dataset").name == "animals:v0"
@@ -186,38 +185,38 @@ def test_use_artifact_finds_a_version_and_notes_it(run: Run) -> None:
 
 
 def test_use_artifact_takes_a_logged_artifact(run: Run) -> None:
-    logged = run.log_artifact(draft())
+    logged = run.log_artifact(unlogged())
     other = init()
     assert other.use_artifact(logged) is logged
     assert [used.name for used in other.used_artifacts()] == ["animals:v0"]
 
 
-def test_use_artifact_of_another_type_is_refused_and_a_draft_not_logged(run: Run) -> None:
-    logged, unlogged = run.log_artifact(draft()), draft(name="other")
-    for used in ("animals", logged, unlogged):
+def test_use_artifact_of_another_type_is_refused_and_an_unlogged_artifact_stays_so(run: Run) -> None:
+    logged, other = run.log_artifact(unlogged()), unlogged(name="other")
+    for used in ("animals", logged, other):
         with pytest.raises(TypeMismatchError):
             run.use_artifact(used, type="model")
-    assert unlogged.is_draft()
+    assert other.is_draft()
     assert (run.used_artifacts(), Api().artifact_exists("other")) == ([], False)
 
 
 def test_use_artifact_of_one_that_was_renamed_uses_it_and_not_what_took_its_name(run: Run, place: Path) -> None:
-    logged = run.log_artifact(draft(text="old"))
+    logged = run.log_artifact(unlogged(text="old"))
     shared_store(place).catalog.rename("animals", "beasts", current_actor())
-    run.log_artifact(draft(text="new"))
+    run.log_artifact(unlogged(text="new"))
     run.use_artifact(logged)
     assert [used.name for used in run.used_artifacts()] == ["beasts:v0"]
 
 
-def test_use_artifact_of_a_draft_logs_it(run: Run) -> None:
-    used = run.use_artifact(draft(), aliases=["seen"])
+def test_use_artifact_of_an_unlogged_artifact_logs_it(run: Run) -> None:
+    used = run.use_artifact(unlogged(), aliases=["seen"])
     assert (used.name, sorted(used.aliases)) == ("animals:v0", ["latest", "seen"])
     assert [artifact.name for artifact in run.used_artifacts()] == ["animals:v0"]
     assert run.logged_artifacts() == []
 
 
 def test_use_artifact_of_a_missing_version_is_not_found_and_no_value_error(run: Run) -> None:
-    run.log_artifact(draft())
+    run.log_artifact(unlogged())
     for ref in ("plants", "animals:v9", "animals:best"):
         with pytest.raises(NotFoundError) as caught:
             run.use_artifact(ref)
@@ -230,21 +229,21 @@ def test_use_artifact_of_a_missing_version_is_not_found_and_no_value_error(run: 
 
 
 def test_an_artifact_of_another_store_is_not_used(run: Run, tmp_path: Path) -> None:
-    elsewhere = init(store=tmp_path / "elsewhere").log_artifact(draft())
+    elsewhere = init(store=tmp_path / "elsewhere").log_artifact(unlogged())
     with pytest.raises(InvalidInputError, match="another store"):
         run.use_artifact(elsewhere)
 
 
 def test_deleted_versions_are_left_out(run: Run) -> None:
-    run.log_artifact(draft()).delete()
-    run.use_artifact(run.log_artifact(draft()))
+    run.log_artifact(unlogged()).delete()
+    run.use_artifact(run.log_artifact(unlogged()))
     assert [logged.name for logged in run.logged_artifacts()] == ["animals:v1"]
 
 
 def test_a_run_that_finished_can_still_log_and_use(run: Run) -> None:
     run.finish()
     found = Api().run(run.id)
-    found.use_artifact(found.log_artifact(draft()))
+    found.use_artifact(found.log_artifact(unlogged()))
     assert [artifact.name for artifact in found.logged_artifacts()] == ["animals:v0"]
     assert found.state == "finished"
 
@@ -268,7 +267,7 @@ def test_finish_with_an_exit_code_marks_the_run_as_failed(run: Run) -> None:
 
 def test_what_was_noted_is_kept_when_an_artifact_is_logged(run: Run) -> None:
     run.summary["loss"] = 1.5
-    run.log_artifact(draft())
+    run.log_artifact(unlogged())
     assert Api().run(run.id).summary == {"loss": 1.5}
 
 
@@ -293,13 +292,10 @@ def test_values_are_attributes_too(run: Run) -> None:
 
 
 def test_a_summary_that_json_cannot_express_is_refused(run: Run) -> None:
-    run.summary["bad"] = object()
-    with pytest.raises(TypeError):
-        run.update()
-    run.summary["bad"] = float("inf")
-    with pytest.raises(ValueError, match="infinite"):
-        run.finish()
-    assert run.state == "finished"
+    with pytest.raises(TypeError, match=r"^summary\['bad'\] is a object, which JSON cannot express$"):
+        run.summary["bad"] = object()
+    run.finish()
+    assert (run.state, run.summary) == ("finished", {})
 
 
 def test_a_with_block_finishes_the_run(place: Path) -> None:
@@ -320,6 +316,58 @@ def test_an_exception_in_a_with_block_marks_the_run_as_failed(place: Path) -> No
     assert run.state == "failed"
 
 
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("import sys; sys.exit(5)", 5),
+        ("import sys; sys.exit()", 0),
+        ("import sys; sys.exit(0)", 0),
+        ("import sys; sys.exit('no data')", 1),
+        ("import sys; sys.exit(-1)", 255),
+        ("exit(6)", 6),
+        ("quit(code=7)", 7),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--none'])", 2),
+        ("1/0", 1),
+        ("raise KeyboardInterrupt", 1),
+        ("import sys\ntry: sys.exit(5)\nexcept SystemExit: pass", 0),
+        ("pass", 0),
+        ("raise SystemExit(5)", 5),
+        ("if __name__ == '__main__':\n    raise SystemExit('no data')", 1),
+        ("code = 7\nraise SystemExit(code)", 7),
+        ("raise SystemExit", 0),
+        ("import sys\ntry: sys.exit(9)\nexcept SystemExit: raise SystemExit(2)", 2),
+        ("import sys\ntry: sys.exit(9)\nexcept SystemExit: raise", 9),
+    ],
+)
+def test_a_run_keeps_the_code_that_its_process_ends_with(place: Path, program: str, code: int) -> None:
+    ended = in_new_process(place, f"import artfs; print(artfs.init().id)\n{program}")
+    run = Api(place).run(ended.stdout.strip())
+    assert (run.state, run.exit_code) == ("failed" if code else "finished", code)
+
+
+@pytest.mark.parametrize(
+    "program", ["def main(): return 3\nraise SystemExit(main())", "def f(): raise SystemExit(4)\nf()"]
+)
+def test_of_a_code_that_is_not_known_none_is_said(place: Path, program: str) -> None:
+    id_ = in_new_process(place, f"import artfs; print(artfs.init().id)\n{program}").stdout.strip()
+    assert Api(place).run(id_).exit_code is None
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(5)", "import sys; sys.exit(5)", "f()"])
+def test_a_with_block_keeps_the_code_of_any_system_exit(place: Path, end: str) -> None:
+    begin = "import artfs\ndef f(): raise SystemExit(5)\nwith artfs.init() as run:\n print(run.id)"
+    id_ = in_new_process(place, f"{begin}\n {end}").stdout.strip()
+    assert Api(place).run(id_).exit_code == 5
+
+
+@pytest.mark.parametrize("end", ["os._exit(5)", "os.kill(os.getpid(), 9)", "os.abort()"])
+def test_a_process_that_ends_without_python_leaves_a_run_that_has_crashed(place: Path, end: str) -> None:
+    program = f"import artfs, os; run = artfs.init(); print(run.id, flush=True); {end}"
+    id_ = in_new_process(place, program).stdout.strip()
+    run = Api(place).run(id_)
+    assert (run.state, run.exit_code) == ("crashed", None)
+
+
 def test_a_run_ends_with_its_process(place: Path) -> None:
     init(store=place).finish()
     for program, state in (("", "finished"), ("raise KeyError", "failed")):
@@ -330,12 +378,12 @@ def test_a_run_ends_with_its_process(place: Path) -> None:
 
 
 def test_init_with_an_id_goes_on_with_that_run(run: Run) -> None:
-    run.log_artifact(draft())
+    run.log_artifact(unlogged())
     run.finish(exit_code=1)
     resumed = init(id=run.id, config={"epochs": 9})
     assert (resumed.id, resumed.state, resumed.name, resumed.job_type) == (run.id, "running", "train", "training")
     assert resumed.config == {"lr": 0.1, "epochs": 9}
-    resumed.log_artifact(draft())
+    resumed.log_artifact(unlogged())
     assert [logged.name for logged in resumed.logged_artifacts()] == ["animals:v0", "animals:v1"]
 
 
@@ -346,14 +394,14 @@ def test_init_with_an_id_that_is_not_there_starts_that_run(place: Path) -> None:
 
 
 def test_the_journal_says_during_which_run_something_happened(run: Run, place: Path) -> None:
-    run.log_artifact(draft())
+    run.log_artifact(unlogged())
     record = list(shared_store(place).catalog.history())[-1]
     assert record.entry.run == run.id
 
 
 def log_in_child(place: str, number: int) -> None:
     with init(store=place) as run:
-        run.log_artifact(draft(text=str(number)))
+        run.log_artifact(unlogged(text=str(number)))
 
 
 def test_processes_that_log_to_one_name_at_once_each_make_a_version(place: Path) -> None:
@@ -395,3 +443,17 @@ def test_log_artifact_of_what_cannot_be_read_logs_nothing(run: Run, tmp_path: Pa
     with pytest.raises((SourceError, ValueError)):
         run.log_artifact("pipe", name="piped")
     assert not Api().artifact_exists("piped")
+
+
+def test_values_that_are_too_long_do_not_replace_the_exception_of_a_with_block(place: Path) -> None:
+    run = init(store=place)
+
+    def train() -> None:
+        with run:
+            run.summary.update({str(number): "x" * (4 << 20) for number in range(5)})
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine") as raised:
+        train()
+    assert (run.state, run.exit_code) == ("failed", 1)
+    assert "could not be stored in full" in raised.value.__notes__[0]

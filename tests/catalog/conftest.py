@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artfs.catalog import Catalog
-from tests.support.catalogs import CatalogPlace, check, rows_of
+from tests.support.data.catalogs import CatalogPlace, check, rows_of
 
 
 @pytest.fixture

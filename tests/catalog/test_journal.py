@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from artfs.catalog import Catalog, journal
-from artfs.catalog.journal import Position
+from artfs.catalog import Catalog, LocalJournal, journal
+from artfs.catalog.journal import JournalConflictError, Position
 from artfs.errors import IntegrityError
 from artfs.format.journal import (
     SEGMENT_HEADER_SIZE,
@@ -16,7 +20,9 @@ from artfs.format.journal import (
     encode_segment_header,
     parse_record,
 )
-from tests.support.catalogs import STORE_ID, CatalogPlace, check, log
+from tests.support.data.catalogs import STORE_ID, CatalogPlace, check, log
+from tests.support.mounts.mounts import ROOT
+from tests.support.schedules import Rival, once
 
 
 @pytest.fixture
@@ -70,7 +76,8 @@ def test_a_torn_tail_is_cut_off(place: CatalogPlace, torn: str, count: int) -> N
     with place.open() as catalog, catalog.view() as view:
         state = view.state()
     if not place.segments:
-        journal.Journal(place.journal).append(Position.start(STORE_ID), b"", lambda: None)
+        with LocalJournal(place.journal) as opened:
+            opened.append(Position.start(STORE_ID), b"")
     tail = {
         "cut": encode_record(state.seq + 1, state.head, bytes(300))[0][:-1],
         "zeros": bytes(700),
@@ -204,8 +211,8 @@ def test_a_segment_that_got_no_record_is_used_by_the_next_writer(place: CatalogP
     with place.open() as catalog, catalog.view() as view:
         state = view.state()
     assert state.segment_length >= journal.SEGMENT_SIZE
-    position = Position(state.segment, state.segment_length, state.seq, state.head)
-    journal.Journal(place.journal).append(position, b"", lambda: None)
+    with LocalJournal(place.journal) as opened:
+        opened.append(state.position, b"")
     assert place.segments[-1].stat().st_size == SEGMENT_HEADER_SIZE
     with place.segments[-1].open("ab") as file:
         file.write(b"JR01torn")
@@ -218,7 +225,7 @@ def test_a_segment_that_got_no_record_is_used_by_the_next_writer(place: CatalogP
 def test_the_journal_of_another_store_is_not_applied(place: CatalogPlace) -> None:
     fill(place, 1)
     with pytest.raises(IntegrityError, match="does not follow the one before"):
-        list(journal.Journal(place.journal).read(Position.start(b"another store id")))
+        list(LocalJournal(place.journal).read(Position.start(b"another store id")))
 
 
 def test_files_of_other_names_in_the_journal_directory_are_left_alone(place: CatalogPlace) -> None:
@@ -228,3 +235,82 @@ def test_files_of_other_names_in_the_journal_directory_are_left_alone(place: Cat
     with place.open() as catalog:
         assert indexes(catalog) == [0, 1]
     assert (place.journal / "notes.txt").read_bytes() == b"x"
+
+
+_APPEND = """
+import sys
+from pathlib import Path
+from artfs.catalog import LocalJournal
+from artfs.catalog.journal import JournalConflictError, Position
+from artfs.format.journal import encode_record
+journal, end, lost = LocalJournal(Path(sys.argv[1])), Position.start(bytes.fromhex(sys.argv[2])), 0
+sys.stdin.read(1)
+for number in range(10):
+    while True:
+        record = encode_record(end.seq + 1, end.head, f"{sys.argv[3]}.{number}".encode())[0]
+        try:
+            journal.append(end, record)
+        except JournalConflictError:
+            lost += 1
+            for _record, end in journal.read_durable(end):
+                pass
+        else:
+            end = end.after(record)
+            break
+print(lost)
+"""
+
+
+def test_processes_that_append_at_once_write_each_record_once(place: CatalogPlace) -> None:
+    line = [sys.executable, "-c", _APPEND, str(place.journal), STORE_ID.hex()]
+    processes = [
+        subprocess.Popen([*line, name], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "abc"
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("!")
+        process.stdin.flush()
+    lost = [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert sum(lost) > 0, "they did not race"
+    bodies = [record.body.decode() for record, _after in LocalJournal(place.journal).read(Position.start(STORE_ID))]
+    assert sorted(bodies) == sorted(f"{name}.{number}" for name in "abc" for number in range(10))
+    for name in "abc":
+        assert [body for body in bodies if body[0] == name] == [f"{name}.{number}" for number in range(10)]
+
+
+@pytest.fixture
+def shared(place: CatalogPlace, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LocalJournal, Rival[None]]]:
+    """A journal that two threads share, and the other thread."""
+    rival: Rival[None] = Rival()
+    with monkeypatch.context() as patch:
+        patch.setattr("artfs.catalog.local_journal.threading.RLock", rival.rlock)
+        journal = LocalJournal(place.journal)
+    with journal:
+        yield journal, rival
+
+
+def test_of_two_threads_that_both_see_the_end_of_the_journal_one_appends(
+    shared: tuple[LocalJournal, Rival[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, rival = shared
+    end = Position.start(STORE_ID)
+    first, second = (encode_record(1, end.head, body)[0] for body in (b"first", b"second"))
+    meanwhile = once(lambda: rival.meanwhile(lambda: journal.append(end, second)), LocalJournal.has_more, after=True)
+    monkeypatch.setattr(LocalJournal, "has_more", meanwhile)
+    journal.append(end, first)
+    with pytest.raises(JournalConflictError):
+        rival.result()
+    assert [record.body for record, _after in journal.read(end)] == [b"first"]
+
+
+def test_a_thread_that_keeps_others_from_appending_keeps_threads_of_its_process_from_it_too(
+    shared: tuple[LocalJournal, Rival[None]],
+) -> None:
+    journal, rival = shared
+    end = Position.start(STORE_ID)
+    with journal.exclusive():
+        rival.meanwhile(lambda: journal.append(end, encode_record(1, end.head, b"body")[0]))
+        assert journal.is_empty()
+    rival.result()
+    assert not journal.is_empty()

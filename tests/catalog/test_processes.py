@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.catalogs import CatalogPlace, check, rows_of
+from tests.support.data.catalogs import CatalogPlace, check, rows_of
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = 8
@@ -21,7 +21,15 @@ def publishers(place: CatalogPlace, names: list[list[str]]) -> list[dict[str, ob
     """Let one process for each list log versions of those names, all at once; what each says that it logged."""
     children = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.support.catalog_child", "publish", str(place.root), str(VERSIONS), *mine],
+            [
+                sys.executable,
+                "-m",
+                "tests.support.programs.catalog_child",
+                "publish",
+                str(place.root),
+                str(VERSIONS),
+                *mine,
+            ],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -79,7 +87,7 @@ def test_no_version_and_no_alias_is_lost_when_eight_processes_publish_at_once(
 def test_threads_may_share_a_catalog(place: CatalogPlace) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from tests.support.catalogs import log, ref
+    from tests.support.data.catalogs import log, ref
 
     with place.open() as catalog:
 

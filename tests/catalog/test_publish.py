@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from artfs.catalog import Catalog, Environment, Journal, View
-from artfs.catalog.publish import Point
+from artfs.catalog import Catalog, IndexEnvironment, LocalJournal, View
+from artfs.catalog.publish import FaultPoint
 from artfs.errors import IntegrityError, OutcomeUnknownError, ReadOnlyStoreError, StorageError
 from artfs.format.operations import (
     AliasRemoved,
@@ -31,15 +31,15 @@ from artfs.format.operations import (
     VersionFields,
     VersionUndeleted,
 )
-from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
-from tests.support.mounts import apart
+from tests.support.data.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
+from tests.support.mounts.mounts import apart
 
 ROOT = Path(__file__).parents[2]
 
 
 def child(*arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*under, sys.executable, "-m", "tests.support.catalog_child", *arguments],
+        [*under, sys.executable, "-m", "tests.support.programs.catalog_child", *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -59,10 +59,10 @@ def names_of(catalog: Catalog) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("point", "is_there"),
-    [(Point.APPLIED, False), (Point.WRITTEN, True), (Point.SYNCED, True), (Point.COMMITTED, True)],
+    [(FaultPoint.APPLIED, False), (FaultPoint.WRITTEN, True), (FaultPoint.SYNCED, True), (FaultPoint.COMMITTED, True)],
 )
 def test_a_killed_publisher_leaves_its_version_whole_or_not_at_all(
-    place: CatalogPlace, point: Point, is_there: bool
+    place: CatalogPlace, point: FaultPoint, is_there: bool
 ) -> None:
     with place.open() as catalog:
         log(catalog, contents="before")
@@ -105,7 +105,7 @@ def test_a_publisher_killed_before_any_of_its_writing_calls_harms_nothing(tmp_pa
 
 def test_what_a_killed_publisher_left_is_applied_by_the_next_one_too(place: CatalogPlace) -> None:
     with place.open() as catalog:
-        process = child("kill", str(place.root), Point.SYNCED.name)
+        process = child("kill", str(place.root), FaultPoint.SYNCED.name)
         process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL
         assert names_of(catalog) == []
@@ -117,7 +117,7 @@ def test_what_was_left_in_the_journal_is_written_again_and_synced_before_it_is_a
     place: CatalogPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its writer may have died before the fsync; and after a failed fsync the kernel holds its pages for clean."""
-    child("kill", str(place.root), Point.WRITTEN.name).communicate(timeout=60)
+    child("kill", str(place.root), FaultPoint.WRITTEN.name).communicate(timeout=60)
     (segment,) = place.segments
     calls: list[str] = []
     pwrite, fsync = os.pwrite, os.fsync
@@ -133,10 +133,10 @@ def test_what_was_left_in_the_journal_is_written_again_and_synced_before_it_is_a
         calls.append(f"sync {os.readlink(f'/proc/self/fd/{descriptor}')}")
         fsync(descriptor)
 
-    environment = Environment.open(place.index)
+    environment = IndexEnvironment.open(place.index)
     monkeypatch.setattr(os, "pwrite", written)
     monkeypatch.setattr(os, "fsync", synced)
-    with Catalog.open(environment, Journal(place.journal), STORE_ID) as catalog:
+    with Catalog.open(environment, LocalJournal(place.journal), STORE_ID) as catalog:
         assert names_of(catalog) == [("animals", 0)]
     assert calls == [f"write {segment}", f"sync {segment}", f"sync {place.journal}"]
 
@@ -159,12 +159,12 @@ def test_a_failed_commit_is_no_failed_publication(place: CatalogPlace) -> None:
 def test_a_failed_fsync_of_the_journal_is_reported_as_unknown_and_ends_all_writing(place: CatalogPlace) -> None:
     fired = []
 
-    def probe(point: Point) -> None:
-        if point is Point.WRITTEN:
+    def fault_hook(point: FaultPoint) -> None:
+        if point is FaultPoint.WRITTEN:
             fired.append(point)
             raise OSError(errno.EIO, "fsync")
 
-    with place.open(probe) as catalog:
+    with place.open(fault_hook) as catalog:
         with pytest.raises(OutcomeUnknownError, match="look before you repeat it"):
             log(catalog)
         assert fired
@@ -224,7 +224,7 @@ def test_a_reader_is_served_when_the_disk_is_too_full_to_catch_up(
 ) -> None:
     with place.open() as catalog:
         log(catalog)
-    process = child("kill", str(place.root), Point.SYNCED.name)
+    process = child("kill", str(place.root), FaultPoint.SYNCED.name)
     process.communicate(timeout=60)
 
     def refuse(*_args: object) -> int:
@@ -233,7 +233,7 @@ def test_a_reader_is_served_when_the_disk_is_too_full_to_catch_up(
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", refuse)
         with place.open() as catalog:
-            assert catalog.behind is not None
+            assert isinstance(catalog.behind, StorageError)
             assert catalog.behind.errno == errno.ENOSPC
             assert names_of(catalog) == [("animals", 0)]
     with place.open() as catalog:
@@ -293,11 +293,11 @@ def test_operations_of_ones_own_making_are_published_together(place: CatalogPlac
 
 
 def test_an_interrupt_between_write_and_fsync_loses_nothing(place: CatalogPlace) -> None:
-    def probe(point: Point) -> None:
-        if point is Point.WRITTEN:
+    def fault_hook(point: FaultPoint) -> None:
+        if point is FaultPoint.WRITTEN:
             raise KeyboardInterrupt
 
-    with place.open(probe) as catalog, pytest.raises(KeyboardInterrupt):
+    with place.open(fault_hook) as catalog, pytest.raises(KeyboardInterrupt):
         log(catalog)
     with place.open() as catalog:
         assert names_of(catalog) == [("animals", 0)]

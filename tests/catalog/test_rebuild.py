@@ -1,4 +1,4 @@
-"""Deleting the index loses nothing that the journal tells: made again, the rows are the same, byte for byte."""
+"""Deleting the index loses nothing that is in the journal: a rebuilt index has the same rows, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from artfs.catalog import (
     Catalog,
-    Environment,
-    Journal,
+    IndexEnvironment,
+    LocalJournal,
     NewPart,
     NewRun,
     NewVersion,
-    Together,
+    PartSet,
     VersionEdit,
     journal,
     rebuild,
@@ -22,7 +22,7 @@ from artfs.catalog import (
 from artfs.errors import IntegrityError, StoreError
 from artfs.format.operations import VersionFields
 from artfs.format.runs import RunFields
-from tests.support.catalogs import STORE_ID, WHO, CatalogPlace, check, log, ref, rows_of, tree
+from tests.support.data.catalogs import STORE_ID, WHO, CatalogPlace, check, log, rebuilt_from, ref, rows_of, tree
 
 RUN = "0123abcd"
 
@@ -51,7 +51,7 @@ def live(place: CatalogPlace) -> None:
         catalog.edit_run(RUN, lambda fields: RunFields(fields.name, "job", fields.config, b'{"loss":2}'), WHO)
         catalog.finish_run(RUN, "failed", WHO)
         catalog.add_part(NewPart("epoch 1", "fruit", tree("pear"), VersionFields(), ["best"], RUN), WHO)
-        log(catalog, "fruit", together=Together("epoch 1", 1))
+        log(catalog, "fruit", parts=PartSet("epoch 1", 1))
         catalog.add_part(NewPart("epoch 2", "fruit", tree("fig"), VersionFields()), WHO)
         catalog.start_run(NewRun(RUN), WHO)
 
@@ -72,8 +72,8 @@ def test_a_rebuilt_index_has_the_same_rows(place: CatalogPlace, monkeypatch: pyt
         rows = rows_of(catalog.environment)
     for file in place.index.iterdir():
         file.unlink()
-    with Environment.open(place.index, create=True) as environment:
-        state = rebuild_catalog(environment, Journal(place.journal), STORE_ID)
+    with IndexEnvironment.open(place.index, create=True) as environment:
+        state = rebuilt_from(place.journal, environment)
         assert rows_of(environment) == rows
     with place.open() as catalog:
         with catalog.view() as view:
@@ -88,7 +88,7 @@ def test_an_index_can_be_rebuilt_beside_the_old_one_and_put_in_its_place(place: 
     with place.open() as catalog:
         rows = rows_of(catalog.environment)
         with catalog.journal.exclusive():
-            with Environment.open(aside, create=True) as environment:
+            with IndexEnvironment.open(aside, create=True) as environment:
                 rebuild_catalog(environment, catalog.journal, STORE_ID)
             place.index.rename(place.root / "index.old")
             aside.rename(place.index)
@@ -105,9 +105,9 @@ def test_a_torn_tail_is_left_for_the_next_opener(place: CatalogPlace) -> None:
     size = place.segments[-1].stat().st_size
     with place.segments[-1].open("ab") as file:
         file.write(b"JR01")
-    with Environment.open(place.root / "new", create=True) as environment:
-        rebuild_catalog(environment, Journal(place.journal), STORE_ID)
-        with Catalog.open(environment, Journal(place.journal), STORE_ID):
+    with IndexEnvironment.open(place.root / "new", create=True) as environment:
+        rebuilt_from(place.journal, environment)
+        with Catalog.open(environment, LocalJournal(place.journal), STORE_ID):
             assert place.segments[-1].stat().st_size == size
 
 
@@ -117,18 +117,18 @@ def test_a_damaged_journal_rebuilds_nothing_beyond_the_damage(place: CatalogPlac
     raw = bytearray(segment.read_bytes())
     raw[len(raw) // 2] ^= 1
     segment.write_bytes(raw)
-    with Environment.open(place.root / "new", create=True) as environment, pytest.raises(IntegrityError):
-        rebuild_catalog(environment, Journal(place.journal), STORE_ID)
+    with IndexEnvironment.open(place.root / "new", create=True) as environment, pytest.raises(IntegrityError):
+        rebuilt_from(place.journal, environment)
 
 
 def test_an_index_that_has_something_in_it_is_not_rebuilt_into(place: CatalogPlace) -> None:
-    with Environment.open(place.index) as environment, pytest.raises(StoreError, match="not empty"):
-        rebuild_catalog(environment, Journal(place.journal), STORE_ID)
+    with IndexEnvironment.open(place.index) as environment, pytest.raises(StoreError, match="not empty"):
+        rebuilt_from(place.journal, environment)
 
 
 def test_an_empty_journal_rebuilds_an_empty_catalog(tmp_path: Path) -> None:
     (tmp_path / "journal").mkdir()
-    with Environment.open(tmp_path / "index", create=True) as environment:
-        assert rebuild_catalog(environment, Journal(tmp_path / "journal"), STORE_ID).seq == 0
-        with Catalog.open(environment, Journal(tmp_path / "journal"), STORE_ID) as catalog:
+    with IndexEnvironment.open(tmp_path / "index", create=True) as environment:
+        assert rebuilt_from(tmp_path / "journal", environment).seq == 0
+        with Catalog.open(environment, LocalJournal(tmp_path / "journal"), STORE_ID) as catalog:
             assert log(catalog).version.index == 0

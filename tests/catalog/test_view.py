@@ -6,7 +6,7 @@ import pytest
 
 from artfs.catalog import AliasRow, Artifact, Catalog, Version
 from artfs.errors import NotFoundError, StoreError
-from tests.support.catalogs import WHO, log, ref, tree
+from tests.support.data.catalogs import WHO, log, ref, tree
 
 
 def test_a_view_does_not_change_while_it_is_open_and_the_next_one_is_up_to_date(catalog: Catalog) -> None:
@@ -28,12 +28,12 @@ def test_a_view_is_of_no_use_when_it_is_over(catalog: Catalog) -> None:
         next(versions)
 
 
-def test_artifacts_are_told_by_name_and_listed_by_serial(catalog: Catalog) -> None:
+def test_artifacts_are_sorted_by_name_and_as_children_by_serial(catalog: Catalog) -> None:
     for name in ("zebra", "ant", "mole"):
         log(catalog, name)
     with catalog.view() as view:
         assert [artifact.name for artifact in view.artifacts()] == ["ant", "mole", "zebra"]
-        assert [m.name for m in view.members(0) if isinstance(m, Artifact)] == ["zebra", "ant", "mole"]
+        assert [m.name for m in view.children(0) if isinstance(m, Artifact)] == ["zebra", "ant", "mole"]
 
 
 def test_a_listing_goes_on_after_any_member_also_one_that_is_gone(catalog: Catalog) -> None:
@@ -41,27 +41,27 @@ def test_a_listing_goes_on_after_any_member_also_one_that_is_gone(catalog: Catal
         log(catalog, aliases=[f"alias {number}"])
     with catalog.view() as view:
         (artifact,) = view.artifacts()
-        members = list(view.members(artifact.serial))
+        members = list(view.children(artifact.serial))
         serials = [member.serial for member in members]
         assert serials == sorted(serials)
         assert len(members) == 4 + 4 + 1
         for position, serial in enumerate(serials):
-            assert list(view.members(artifact.serial, serial)) == members[position + 1 :]
+            assert list(view.children(artifact.serial, serial)) == members[position + 1 :]
     catalog.delete_version(ref("animals:v1"), WHO, delete_aliases=True)
     with catalog.view() as view:
-        rest = [member.serial for member in view.members(artifact.serial, serials[0])]
+        rest = [member.serial for member in view.children(artifact.serial, serials[0])]
         gone = {m.serial for m in members if m.name in ("v1", "alias 1")}
         assert rest == [serial for serial in serials[1:] if serial not in gone]
-        assert [m.serial for m in view.members(artifact.serial, min(gone))] == [s for s in rest if s > min(gone)]
+        assert [m.serial for m in view.children(artifact.serial, min(gone))] == [s for s in rest if s > min(gone)]
 
 
 def test_a_listing_is_of_one_directory_alone(catalog: Catalog) -> None:
     first = log(catalog, "animals").version
     second = log(catalog, "plants").version
     with catalog.view() as view:
-        assert first in list(view.members(first.artifact))
-        assert second not in list(view.members(first.artifact))
-        assert list(view.members(first.serial)) == []
+        assert first in list(view.children(first.artifact))
+        assert second not in list(view.children(first.artifact))
+        assert list(view.children(first.serial)) == []
 
 
 def test_serials_lead_to_what_bears_them_deleted_versions_and_artifacts_too(catalog: Catalog) -> None:
@@ -85,7 +85,7 @@ def test_serials_lead_to_what_bears_them_deleted_versions_and_artifacts_too(cata
         assert str(view.ref(gone)) == "animals:v0"
 
 
-def test_versions_are_told_from_either_end_and_deleted_ones_only_when_asked_for(catalog: Catalog) -> None:
+def test_versions_are_listed_from_either_end_and_deleted_ones_only_when_asked_for(catalog: Catalog) -> None:
     for number in range(5):
         log(catalog, "animals", str(number))
         log(catalog, "beasts", str(number))

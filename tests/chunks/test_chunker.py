@@ -169,7 +169,7 @@ def test_an_insertion_changes_no_more_than_the_chunks_around_it() -> None:
     ],
     ids=str,
 )
-def test_parameters_that_nobody_could_cut_by_are_refused(values: dict[str, int]) -> None:
+def test_impossible_parameters_are_refused(values: dict[str, int]) -> None:
     with pytest.raises(StoreFormatError):
         ChunkParams(**{"min_size": 64, "avg_size": 256, "max_size": 1024, **values})
 

@@ -171,3 +171,12 @@ def test_threads_encode_and_decode_at_the_same_time_without_disturbing_each_othe
     finally:
         sys.setswitchinterval(interval)
     assert wrong == []
+
+
+def test_a_codec_that_is_unknown_is_refused_though_the_frame_is_sound() -> None:
+    plain = bytes(1000)
+    for codec in (2, 7, 255):
+        with pytest.raises(IntegrityError, match=f"codec {codec} is unknown"):
+            decode(codec, frame(plain), len(plain))
+        with pytest.raises(IntegrityError, match=f"codec {codec} is unknown"):
+            decode(codec, plain, len(plain))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import itertools
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artfs.chunks import reader as reader_module
-from artfs.chunks.cache import SharedPlainCache
-from artfs.chunks.check import check_pack
+from artfs.chunks.check_pack import check_pack
+from artfs.chunks.chunk_cache import SharedChunkCache
+from artfs.chunks.pack_storage import LocalPackStorage, OpenPack
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError, InvalidInputError, StorageError
-from artfs.format.digest import BLOCK_SIZE, digest
+from artfs.format.digest import BLOCK_SIZE, Data, digest
 from artfs.format.pack import HEAD_SIZE, Codec
-from tests.support.packs import Place, Stored
+from tests.support.data.packs import Place, Stored, opened
+from tests.support.schedules import ObservedDict, Rival, once
 
 
 def noise(size: int, seed: int = 1) -> bytes:
@@ -49,11 +53,15 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
     place = Place.make(tmp_path_factory.mktemp("shelf"))
     _, stored = place.store(KINDS.values())
-    readers = (PackReader(place.packs), PackReader(place.packs, SharedPlainCache(4 << 20, slot_size=256 << 10)))
-    return Shelf(dict(zip(KINDS, stored, strict=True)), readers)
+    cache = SharedChunkCache(4 << 20, slot_size=256 << 10)
+    with PackReader(place.storage) as plain, PackReader(place.storage, cache) as cached:
+        for reader in (plain, cached):
+            reader.read(stored[0].location, stored[0].digest)  # opens the pack
+        yield Shelf(dict(zip(KINDS, stored, strict=True)), (plain, cached))
+    cache.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -138,6 +146,17 @@ def test_a_location_that_is_wrong_never_yields_wrong_bytes(
         assert len(found) <= len(chunk.plain)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("length", [None, 100], ids=["whole", "range"])
+def test_a_location_with_a_codec_that_is_unknown_is_refused_though_the_data_is_sound(
+    shelf: Shelf, kind: str, length: int | None
+) -> None:
+    chunk = shelf.chunks[kind]
+    for reader in shelf.readers[: 1 if length else 2]:  # what the cache has is proved by its digest alone
+        with pytest.raises(IntegrityError, match="codec 7 is unknown"):
+            reader.read(msgspec.structs.replace(chunk.location, codec=7), chunk.digest, 0, length)
+
+
 def test_a_small_read_reads_and_verifies_one_block(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     _, (chunk,) = place.store([noise(10 * BLOCK_SIZE)])
     sizes: list[int] = []
@@ -148,7 +167,7 @@ def test_a_small_read_reads_and_verifies_one_block(place: Place, monkeypatch: py
         return pread(fd, size, offset)
 
     monkeypatch.setattr(os, "pread", counted)
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         at = 3 * BLOCK_SIZE + 4096
         assert reader.read(chunk.location, chunk.digest, at, 4096) == chunk.plain[at : at + 4096]
         assert sizes == [BLOCK_SIZE]
@@ -159,10 +178,10 @@ def test_a_small_read_reads_and_verifies_one_block(place: Place, monkeypatch: py
 def test_a_location_without_its_table_or_with_a_wrong_one_serves_no_wrong_byte(place: Place) -> None:
     _, (chunk,) = place.store([noise(10 * BLOCK_SIZE)])
     bare = msgspec.structs.replace(chunk.location, table=b"")
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         assert reader.read(bare, chunk.digest, 5, 10) == chunk.plain[5:15]
     wrong = msgspec.structs.replace(chunk.location, table=chunk.location.table[:-1] + b"?")
-    with PackReader(place.packs) as reader, pytest.raises(IntegrityError):
+    with PackReader(place.storage) as reader, pytest.raises(IntegrityError):
         reader.read(wrong, chunk.digest, 5, 10)
 
 
@@ -177,7 +196,7 @@ def test_a_whole_chunk_is_read_by_one_system_call(place: Place, monkeypatch: pyt
         return pread(fd, size, offset)
 
     monkeypatch.setattr(os, "pread", counted)
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         assert reader.read(chunk.location, chunk.digest) == chunk.plain
     assert calls == [size]
 
@@ -198,24 +217,24 @@ def test_any_flipped_bit_of_a_pack_is_found_and_never_read_as_data(place: Place)
     bulk = range(bulk_at * 8, (bulk_at + BLOCK_SIZE + 9) * 8)
     bits = [bit for bit in range(sealed.size * 8) if bit not in bulk or bit % 1009 == 0 or bit >= bulk[-72]]
     refused = 0
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         for bit in bits:
             flipped(sealed.path, bit)
-            assert list(check_pack(sealed.path, read_data=True)), f"bit {bit} was not found"
+            assert list(check_pack(opened(sealed.path), read_data=True)), f"bit {bit} was not found"
             for chunk in stored:
                 try:
                     assert reader.read(chunk.location, chunk.digest) == chunk.plain
                 except IntegrityError:
                     refused += 1
             flipped(sealed.path, bit)
-    assert list(check_pack(sealed.path, read_data=True)) == []
+    assert list(check_pack(opened(sealed.path), read_data=True)) == []
     assert refused > 100
 
 
 @pytest.mark.parametrize("cached_table", [False, True], ids=["fresh", "table-known"])
 def test_damage_in_one_block_leaves_the_others_readable(place: Place, cached_table: bool) -> None:
     sealed, (chunk, neighbour) = place.store([noise(4 * BLOCK_SIZE), noise(4 * BLOCK_SIZE, 2)])
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         if cached_table:
             reader.read(chunk.location, chunk.digest, 0, 1)
         data_at = chunk.location.offset + HEAD_SIZE + 4 * 32
@@ -231,7 +250,7 @@ def test_damage_in_one_block_leaves_the_others_readable(place: Place, cached_tab
 
 def test_damage_that_comes_after_a_good_read_is_seen_by_the_next(place: Place) -> None:
     sealed, (chunk,) = place.store([noise(4 * BLOCK_SIZE)])
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         assert reader.read(chunk.location, chunk.digest, 100, 100) == chunk.plain[100:200]
         flipped(sealed.path, (chunk.location.offset + HEAD_SIZE + 4 * 32 + 150) * 8)
         with pytest.raises(IntegrityError):
@@ -241,10 +260,10 @@ def test_damage_that_comes_after_a_good_read_is_seen_by_the_next(place: Place) -
 def test_a_pack_cut_off_anywhere_is_found_and_never_yields_wrong_bytes(place: Place) -> None:
     sealed, stored = place.store([noise(101), text(700), noise(2 * BLOCK_SIZE), noise(33)])
     lengths = [*range(1200), *range(1200, sealed.size - 600, 997), *range(sealed.size - 600, sealed.size)]
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         for length in reversed(lengths):
             os.truncate(sealed.path, length)
-            assert list(check_pack(sealed.path, read_data=True)), f"length {length} was not found"
+            assert list(check_pack(opened(sealed.path), read_data=True)), f"length {length} was not found"
             for chunk in stored:
                 for start, end in (
                     (0, len(chunk.plain)),
@@ -261,13 +280,13 @@ def test_a_pack_cut_off_anywhere_is_found_and_never_yields_wrong_bytes(place: Pl
 def test_a_pack_that_vanished_is_an_integrity_error_that_names_it(place: Place) -> None:
     sealed, (chunk,) = place.store([noise(100)])
     sealed.path.unlink()
-    with PackReader(place.packs) as reader, pytest.raises(IntegrityError, match=f"{sealed.path.name}.*missing"):
+    with PackReader(place.storage) as reader, pytest.raises(IntegrityError, match=f"{sealed.path.name}.*missing"):
         reader.read(chunk.location, chunk.digest)
 
 
 def test_a_pack_that_vanishes_while_it_is_open_reads_on(place: Place) -> None:
     sealed, (chunk,) = place.store([noise(100)])
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         reader.read(chunk.location, chunk.digest)
         sealed.path.unlink()
         assert reader.read(chunk.location, chunk.digest) == chunk.plain
@@ -275,7 +294,7 @@ def test_a_pack_that_vanishes_while_it_is_open_reads_on(place: Place) -> None:
 
 def test_a_closed_reader_opens_packs_again(place: Place) -> None:
     _, (chunk,) = place.store([noise(100)])
-    reader = PackReader(place.packs)
+    reader = PackReader(place.storage)
     for _ in range(2):
         assert reader.read(chunk.location, chunk.digest) == chunk.plain
         reader.close()
@@ -288,7 +307,7 @@ def test_a_reader_keeps_at_most_64_packs_open_and_closes_all_at_the_end(place: P
         links = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
         return sum(os.readlink(link).startswith(str(place.packs)) for link in links if os.path.islink(link))
 
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         for chunk in stored * 2:
             assert reader.read(chunk.location, chunk.digest) == chunk.plain
             assert open_packs() <= 64
@@ -298,7 +317,7 @@ def test_a_reader_keeps_at_most_64_packs_open_and_closes_all_at_the_end(place: P
 
 def test_the_pack_read_last_stays_open_when_others_are_closed(place: Place) -> None:
     favourite_pack, (favourite,) = place.store([noise(100, 1000)])
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         reader.read(favourite.location, favourite.digest)
         favourite_pack.path.unlink()
         for seed in range(130):
@@ -307,11 +326,14 @@ def test_the_pack_read_last_stays_open_when_others_are_closed(place: Place) -> N
             assert reader.read(favourite.location, favourite.digest) == favourite.plain
 
 
-def test_a_system_that_fails_to_read_is_a_storage_error(place: Place) -> None:
+def test_a_system_that_fails_to_read_is_a_storage_error(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed, (chunk,) = place.store([noise(100)])
-    sealed.path.unlink()
-    sealed.path.mkdir()  # which opens, and then refuses to be read
-    with PackReader(place.packs) as reader, pytest.raises(StorageError, match=sealed.path.name):
+
+    def failing(_fd: int, _size: int, _offset: int) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "pread", failing)
+    with PackReader(place.storage) as reader, pytest.raises(StorageError, match=sealed.path.name):
         reader.read(chunk.location, chunk.digest)
 
 
@@ -327,9 +349,56 @@ def test_remembered_block_tables_are_bounded(place: Place, monkeypatch: pytest.M
         return pread(fd, size, offset)
 
     monkeypatch.setattr(os, "pread", counted)
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         for chunk in stored + stored:
             assert reader.read(chunk.location, chunk.digest, 5, 5) == chunk.plain[5:10]
         assert preads == 40
         reader.read(stored[-1].location, stored[-1].digest, 5, 5)
         assert preads == 41
+
+
+@pytest.fixture
+def shared(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[PackReader, Rival[Data]]]:
+    """A reader that two threads share, and the other thread."""
+    rival: Rival[Data] = Rival()
+    with monkeypatch.context() as patch:
+        patch.setattr("artfs.chunks.reader.threading.Lock", rival.lock)
+        reader = PackReader(place.storage)
+    with reader:
+        yield reader, rival
+
+
+def test_two_threads_that_read_a_pack_open_it_once(
+    place: Place, shared: tuple[PackReader, Rival[Data]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, rival = shared
+    _, (chunk,) = place.store([noise(100)])
+    opens: list[str] = []
+    opening = once(
+        lambda: rival.meanwhile(lambda: reader.read(chunk.location, chunk.digest)), LocalPackStorage.open, after=True
+    )
+
+    def counted(storage: LocalPackStorage, name: str) -> OpenPack:
+        opens.append(name)
+        return opening(storage, name)
+
+    monkeypatch.setattr(LocalPackStorage, "open", counted)
+    assert reader.read(chunk.location, chunk.digest) == chunk.plain == rival.result()
+    assert len(opens) == 1
+
+
+def test_a_thread_that_keeps_a_block_table_waits_for_another_that_does(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival: Rival[Data] = Rival()
+    with monkeypatch.context() as patch:
+        patch.setattr("artfs.chunks.reader.threading.Lock", rival.lock)
+        patch.setattr("artfs.chunks.reader.OrderedDict", ObservedDict)
+        reader = PackReader(place.storage)
+    _, (one, other) = place.store([noise(2 * BLOCK_SIZE, seed) for seed in range(2)])
+    with reader:
+        reader.read(one.location, one.digest)  # opens the pack
+        ObservedDict.before_set.append(lambda: rival.meanwhile(lambda: reader.read(other.location, other.digest, 5, 5)))
+        assert reader.read(one.location, one.digest, 5, 5) == one.plain[5:10]
+        assert rival.waited
+        assert rival.result() == other.plain[5:10]

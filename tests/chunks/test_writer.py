@@ -17,16 +17,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artfs.chunks.check import check_pack
-from artfs.chunks.direct import PIECE
+from artfs.chunks.check_pack import check_pack
 from artfs.chunks.reader import PackReader
-from artfs.chunks.scan import read_footer
-from artfs.chunks.writer import encode_record, pack_path
+from artfs.chunks.recover import read_footer
+from artfs.chunks.writer import encode_record
 from artfs.errors import InvalidInputError, StorageError
+from artfs.files.direct_io import PIECE
 from artfs.format.digest import BLOCK_SIZE, Data, digest_and_table
 from artfs.format.pack import MAX_PLAIN_SIZE, Codec, PackKind, RecordKind
-from tests.support.mounts import apart, wait_until
-from tests.support.packs import Place, append
+from tests.support.data.packs import Place, append, opened
+from tests.support.mounts.mounts import apart, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def noise(size: int, seed: int = 1) -> bytes:
 
 def child(*arguments: str, under: Sequence[str] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*under, sys.executable, "-m", "tests.support.pack_child", *arguments],
+        [*under, sys.executable, "-m", "tests.support.programs.pack_child", *arguments],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -58,17 +58,17 @@ def answer(process: subprocess.Popen[str]) -> dict[str, object]:
 def test_what_was_appended_can_be_read_where_append_said(place: Place) -> None:
     plains = [b"x", b"text " * 1000, noise(BLOCK_SIZE), noise(BLOCK_SIZE + 1), noise(300_000), bytes(2 << 20)]
     sealed, stored = place.store(plains)
-    assert sealed.path == pack_path(place.packs, sealed.pack)
+    assert sealed.path == place.path(sealed.pack)
     assert sealed.size == sealed.path.stat().st_size
     assert sealed.count == len(plains)
-    assert list(check_pack(sealed.path, read_data=True)) == []
-    with PackReader(place.packs) as reader:
+    assert list(check_pack(opened(sealed.path), read_data=True)) == []
+    with PackReader(place.storage) as reader:
         assert [reader.read(chunk.location, chunk.digest) for chunk in stored] == plains
 
 
 def test_the_footer_lists_the_locations_that_append_returned(place: Place) -> None:
     sealed, stored = place.store([noise(100), bytes(5000), noise(40_000), noise(300_000), bytes(300_000)])
-    found = [(entry.digest, entry.location, entry.kind) for entry in read_footer(sealed.path)]
+    found = [(entry.digest, entry.location, entry.kind) for entry in read_footer(opened(sealed.path))]
     assert found == [(chunk.digest, chunk.location, RecordKind.CHUNK) for chunk in stored]
 
 
@@ -91,7 +91,7 @@ def test_a_record_that_would_make_a_pack_too_long_begins_the_next_one(place: Pla
     assert len(sealed) == 4
     assert all(pack.size <= 1 << 20 for pack in sealed)
     assert sum(pack.count for pack in sealed) == 20
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         assert all(reader.read(chunk.location, chunk.digest) == chunk.plain for chunk in stored)
 
 
@@ -116,7 +116,7 @@ def test_abort_leaves_alone_the_packs_that_were_taken(place: Place) -> None:
             append(writer, noise(150_000, seed))
         taken = writer.take_sealed()
         assert writer.take_sealed() == []
-    assert place.files() == sorted(pack.path for pack in taken)
+    assert place.files() == sorted(place.path(pack.pack) for pack in taken)
 
 
 def test_the_unfinished_pack_is_in_tmp_and_not_among_the_packs(place: Place) -> None:
@@ -137,7 +137,7 @@ def test_what_was_appended_may_be_overwritten_at_once(place: Place) -> None:
         location = writer.append(encode_record(RecordKind.CHUNK, digest, table, memoryview(buffer)))
         buffer[:] = bytes(len(buffer))
         writer.finish()
-    with PackReader(place.packs) as reader:
+    with PackReader(place.storage) as reader:
         assert reader.read(location, digest) == stored.plain
 
 
@@ -178,26 +178,26 @@ def test_a_system_that_writes_only_some_bytes_at_a_time_gets_them_all(
     monkeypatch.setattr(os, "pwrite", hesitant)
     sealed, _ = place.store([noise(200 + seed, seed) for seed in range(20)] + [noise(1000)])
     assert calls == -(-sealed.size // at_most)
-    assert list(check_pack(sealed.path, read_data=True)) == []
+    assert list(check_pack(opened(sealed.path), read_data=True)) == []
 
 
 def test_a_pack_of_nodes_says_so(place: Place) -> None:
     with place.writer(PackKind.NODES) as writer:
         append(writer, b"node", RecordKind.NODE)
-        (sealed,) = writer.finish()
+        (sealed,) = place.finish(writer)
     assert sealed.kind == PackKind.NODES
-    assert list(check_pack(sealed.path, read_data=True)) == []
+    assert list(check_pack(opened(sealed.path), read_data=True)) == []
 
 
 def test_a_writer_killed_in_the_middle_leaves_only_a_file_in_tmp(tmp_path: Path) -> None:
     process = child("wait", str(tmp_path))
     assert process.stdout is not None
     assert process.stdout.readline() == "written\n"
-    assert Place(tmp_path / "tmp", tmp_path / "packs").files()
+    assert Place(tmp_path).files()
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    (left,) = Place(tmp_path / "tmp", tmp_path / "packs").files()
+    (left,) = Place(tmp_path).files()
     assert left.parent == tmp_path / "tmp"
 
 
@@ -208,9 +208,9 @@ def test_a_writer_killed_before_any_of_its_system_calls_leaves_whole_packs_only(
         top.mkdir()
         process = child("die", str(killed + 1), str(top))
         out, err = process.communicate(timeout=60)
-        place = Place(top / "tmp", top / "packs")
+        place = Place(top)
         named = [path for path in place.files() if path.parent != place.tmp]
-        assert [damage for path in named for damage in check_pack(path, read_data=True)] == []
+        assert [damage for path in named for damage in check_pack(opened(path), read_data=True)] == []
         if process.returncode == 0:
             assert sorted(path.stem for path in named) == sorted(json.loads(out))
             break

@@ -12,10 +12,11 @@ from tests.support.commands import Commands
 
 @pytest.fixture
 def artfs(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """Runs commands in an empty directory; their store is not made yet."""
+    """Runs commands in an empty directory, with settings of its own; their store is not made yet."""
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
+    monkeypatch.setenv("ARTFS_CONFIG", str(tmp_path / "config.toml"))
     return Commands(tmp_path / "store", capfdbinary, monkeypatch)
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artfs.cli.arguments import DURATION, METADATA
-from artfs.cli.text import duration_text, iso_time, size_text
+from artfs.cli.render.output import size_text
+from artfs.documents.document import duration_text
 from artfs.errors import InvalidInputError
 
 _SECOND = 10**9
@@ -65,19 +66,6 @@ def test_a_metadata_value_that_is_no_json_is_text(text: str) -> None:
 )
 def test_a_size_is_shown_in_two_or_three_digits(size: int, text: str) -> None:
     assert size_text(size) == text
-
-
-@pytest.mark.parametrize(
-    ("time_ns", "text"),
-    [
-        (0, "1970-01-01T00:00:00.000000000Z"),
-        (-1, "1969-12-31T23:59:59.999999999Z"),
-        (2**63 - 1, "2262-04-11T23:47:16.854775807Z"),
-        (-(2**63), "1677-09-21T00:12:43.145224192Z"),
-    ],
-)
-def test_a_time_keeps_its_nanoseconds(time_ns: int, text: str) -> None:
-    assert iso_time(time_ns) == text
 
 
 def test_json_of_every_kind_survives_as_metadata() -> None:

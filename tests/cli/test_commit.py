@@ -1,4 +1,4 @@
-"""`commit` as a command; what a commit promises is told in tests/staging."""
+"""`commit` as a command; what a commit promises is tested in tests/fuse/staging."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def test_commit_finds_the_draft_from_any_directory_in_it(
 
 
 @pytest.mark.parametrize("command", ["commit", "status", "discard"])
-def test_what_is_in_no_draft_is_told(stored: Commands, draft: Path, command: str, images: Path) -> None:
+def test_a_path_in_no_draft_is_refused_with_the_reason(
+    stored: Commands, draft: Path, command: str, images: Path
+) -> None:
     assert "is in no draft" in stored(command, images).failed(3)
     assert "is the staging mount itself" in stored(command, draft.parent).failed(3)
     assert "does not exist" in stored(command, draft / "gone").failed(3)
@@ -49,7 +51,8 @@ def test_the_options_of_commit_are_those_of_put(stored: Commands, draft: Path) -
         *("commit", draft, "-m", "größer", "-a", "best", "-a", "checked", "--tag", "two words", "-t", "dataset"),
         *("--meta", "lr=0.01", "--meta", "who=me", "--ttl", "1d", "--json"),
     )
-    assert done.json == {"ref": "animals:v1", "artifact": "animals", "version": "v1", "logged": True}
+    made = {"ref": "animals:v1", "artifact": "animals", "version": "v1", "logged": True, "merged": None, "runs": []}
+    assert done.json == made
     version = _version(stored)
     assert version["description"] == "größer"
     assert sorted(version["aliases"]) == ["best", "checked", "latest"]  # type: ignore[call-overload]  # a list
@@ -76,8 +79,9 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
     """No version says twice what another says.
 
     S34: A draft in which nothing was touched since its version has nothing to commit: the commit gives that
-    version, as it was, and keeps nothing of what was given with the commit; unless it is forced, or that version was
-    deleted meanwhile.
+    version, as it was; one that says something of the version (message, aliases, tags, metadata, time to live) fails,
+    and changes nothing. Unless it is forced, or that version was deleted meanwhile. With `if_changed` the latest
+    version gets the aliases if it has these contents.
     """
     ended = stored("commit", draft)
     assert (ended.code, ended.text) == (0, "animals:v0")
@@ -87,11 +91,20 @@ def test_a_draft_that_nobody_touched_gives_its_version(stored: Commands, draft: 
     )
     assert stored.done("commit", draft, "--force").text == "animals:v1"
     assert not stored("commit", draft, "--json").json["logged"]
+    state = stored.done("log", "animals", "--json").json
+    for given in (("-a", "stable"), ("-m", "back"), ("--tag", "x"), ("--meta", "a=1"), ("--ttl", "1d")):
+        said = stored("commit", draft, *given).failed(4)
+        assert said.startswith("nothing was touched since animals:v1: no version is made to which this applies: ")
+        assert "--force makes one" in said
+    assert stored.done("log", "animals", "--json").json == state
+    assert stored.noted("commit", draft, "--if-changed", "-a", "stable", "-m", "back").text == "animals:v1"
+    assert _version(stored, "animals:stable")["ref"] == "animals:v1"
+    assert _version(stored, "animals:stable")["description"] == ""
     (draft / "labels.csv").write_text("tom,cat\n")
     ended = stored("commit", draft, "--if-changed")
     assert (ended.code, ended.text) == (0, "animals:v1")
     assert ended.err == b"artfs: animals:v1 has the same contents: no other version was made\n"
-    stored.done("rm", "animals:v1")
+    stored.done("rm", "--delete-aliases", "animals:v1")
     assert stored.done("commit", draft).text == "animals:v2"
 
 
@@ -105,7 +118,7 @@ def test_a_commit_that_is_refused_tells_why_and_leaves_the_draft(stored: Command
     (draft / "a").write_text("a")
     assert "has type dataset" in stored("commit", draft, "-t", "model").failed(4)
     assert "is not allowed" in stored("commit", draft, "-a", "v7").failed(2)
-    assert "is infinite" in stored("commit", draft, "--meta", "a=1e999").failed(2)
+    assert "nested too deeply" in stored("commit", draft, "--meta", "a=" + "[" * 100 + "]" * 100).failed(2)
     assert "artfs edit" in stored("commit", draft, "--meta", f"a={'x' * 70_000}").failed(2)
     os.mkfifo(draft / "pipe")
     assert "pipe" in stored("commit", draft).failed(5)
@@ -141,7 +154,7 @@ def _until_waiting(draft: Path) -> None:
         os.sched_yield()
 
 
-def test_another_commit_is_waited_for_and_then_told(stored: Commands, draft: Path) -> None:
+def test_another_commit_is_waited_for_and_then_reported(stored: Commands, draft: Path) -> None:
     with (
         (draft / "a").open("w") as file,
         subprocess.Popen(stored.line("commit", draft, "--wait", "60"), stdout=subprocess.PIPE) as first,
@@ -182,3 +195,20 @@ def test_a_commit_that_takes_a_while_draws_a_bar_on_a_terminal(stored: Commands,
     assert "waiting for" in plain
     (draft / "b").write_text("b")
     assert on_terminal(stored.line("commit", draft), environment, out=False) == (0, b"", b"animals:v1\n")
+
+
+def test_a_commit_says_that_symlinks_lead_out_of_the_draft(stored: Commands, draft: Path) -> None:
+    """The version is made.
+
+    S73: Of a draft `artfs commit` and `.artfs/result` say it, for the symlinks that changed.
+    """
+    (draft / "cats/blob").symlink_to("../../blobs/aaa")
+    (draft / "cats/absolute").symlink_to("/nowhere")
+    (draft / "within").symlink_to("cats/../labels.csv")
+    ended = stored("commit", draft)
+    assert (ended.code, ended.text) == (0, "animals:v1")
+    said = "2 symlinks lead out of the draft and will lead to nothing in the version; the first is "
+    assert ended.err.decode() == f"artfs: {said}'cats/absolute' -> '/nowhere'\n"
+    assert json.loads((draft / ".artfs/result").read_text())[-1]["message"].startswith(said)
+    (draft / "new").write_text("x")
+    stored.done("commit", draft)

@@ -46,8 +46,8 @@ def test_mkdir_opens_an_empty_draft_and_rmdir_closes_one(stored: Commands, stagi
         assert os.listdir(staging / name) == []
     assert sorted(os.listdir(staging)) == ["animals", "birds"]
     assert json.loads((staging / ".artfs/drafts").read_bytes()) == [
-        {"name": "animals", "number": 1},
-        {"name": "birds", "number": 2},
+        {"name": "animals", "number": 1, "runs": []},
+        {"name": "birds", "number": 2, "runs": []},
     ]
     (staging / "birds/a").write_text("a")
     assert stored.done("commit", staging / "birds").text == "birds:v0"
@@ -81,7 +81,7 @@ def test_the_control_directory_is_not_listed_and_nothing_can_be_put_there(draft:
     moved or removed.
     """
     assert sorted(os.listdir(draft)) == ["best", "cats", "labels.csv"]
-    assert sorted(os.listdir(draft / ".artfs")) == ["commit", "meta", "result", "status"]
+    assert sorted(os.listdir(draft / ".artfs")) == ["commit", "conflicts", "meta", "result", "status"]
     subprocess.run(["cp", "-a", f"{draft}/.", tmp_path / "copy"], check=True)
     assert sorted(os.listdir(tmp_path / "copy")) == ["best", "cats", "labels.csv"]
     control = draft / ".artfs"
@@ -174,10 +174,10 @@ def test_what_a_draft_is_to_ignore_stays_in_it(stored: Commands, draft: Path) ->
 
 
 def test_a_draft_goes_on_after_a_commit(stored: Commands, draft: Path) -> None:
-    """Nobody in it has to begin anew.
+    """No program in it has to begin again.
 
-    S33: After a commit the draft goes on: the same names, inode numbers and open files, and what changes is told
-    against the version just made.
+    S33: After a commit the draft goes on: the same names, inode numbers and open files, and changes are counted against
+    the version just made.
     """
     (draft / "new").write_text("new")
     numbers = {path: path.stat().st_ino for path in (draft, draft / "cats", draft / "cats/tom.png", draft / "new")}

@@ -1,4 +1,4 @@
-"""`stage`, `status` and `discard` as commands; what a draft promises is told in tests/staging."""
+"""`stage`, `status` and `discard` as commands; what a draft promises is tested in tests/fuse/staging."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_stage_edit_commit_and_read_the_latest(stored: Commands, staging: Path, 
     assert _version(stored)["description"] == "kit, no labels"
 
 
-def test_stage_opens_what_it_is_told_to(stored: Commands, staging: Path, images: Path) -> None:
+def test_stage_opens_the_draft_that_its_options_describe(stored: Commands, staging: Path, images: Path) -> None:
     (images / "new").write_text("new")
     stored.done("put", images, "-n", "animals")
     opened = stored.done("stage", "animals", "--from", "v0", "--as", "old", "--json").json
@@ -50,7 +50,7 @@ def test_stage_opens_what_it_is_told_to(stored: Commands, staging: Path, images:
     assert (staging / "dogs/new").read_text() == "new"
     opened = stored.done("stage", "animals", "--empty", "--json").json
     assert (opened["base"], os.listdir(staging / "animals")) == (None, [])
-    assert stored.done("stage", "birds").text == str(staging / "birds")
+    assert stored.done("stage", "birds", "--new").text == str(staging / "birds")
     assert os.listdir(staging / "birds") == []
     assert json.loads((staging / ".artfs/drafts").read_bytes())
 
@@ -60,15 +60,43 @@ def test_stage_says_where_a_draft_is_open_and_what_it_cannot_open(stored: Comman
     assert f"is open already, at '{draft}'" in said
     assert "v7" in stored("stage", "animals", "--from", "v7", "--as", "b").failed(3)
     assert "nobody" in stored("stage", "animals", "--from", "nobody", "--as", "b").failed(3)
-    assert "is not allowed" in stored("stage", "a/b").failed(2)
+    assert "names what is in a version" in stored("stage", "a/b").failed(2)
     assert "is not allowed" in stored("stage", "animals", "--as", "a/b").failed(2)
     assert "'.artfs'" in stored("stage", "animals", "--as", ".artfs").failed(4)
     assert "exclude each other" in stored("stage", "animals", "--from", "v0", "--empty").failed(2)
     assert os.listdir(draft.parent) == ["animals"]
 
 
+def test_stage_takes_the_version_to_show_as_a_reference(stored: Commands, staging: Path, images: Path) -> None:
+    (images / "new").write_text("new")
+    stored.done("put", images, "-n", "animals")
+    opened = stored.done("stage", "animals:v0", "--as", "old", "--json").json
+    assert opened == {"path": str(staging / "old"), "draft": "old", "artifact": "animals", "base": "animals:v0"}
+    assert stored.done("stage", "animals:best", "--json").json["base"] == "animals:v0"
+    assert not (staging / "animals/new").exists()
+    for option in (("--from", "v0"), ("--empty",), ("--new",)):
+        assert "names the version to show" in stored("stage", "animals:v0", "--as", "c", *option).failed(2)
+    assert "v7" in stored("stage", "animals:v7", "--as", "c").failed(3)
+
+
+def test_stage_of_an_artifact_that_is_not_there_names_the_nearest_and_how_to_make_one(
+    stored: Commands, staging: Path
+) -> None:
+    assert stored("stage", "animls").failed(3) == (
+        "artifact animls does not exist: did you mean animals? `artfs stage animls --new` opens a draft to make it"
+    )
+    assert stored("stage", "zoo").failed(3) == (
+        "artifact zoo does not exist: `artfs stage zoo --new` opens a draft to make it"
+    )
+    assert "leave --new out" in stored("stage", "animals", "--new").failed(4)
+    assert os.listdir(staging) == []
+    assert stored.done("stage", "zoo", "--new").text == str(staging / "zoo")
+    (staging / "zoo/a").write_text("a")
+    assert stored.done("commit", staging / "zoo").text == "zoo:v0"
+
+
 def test_stage_needs_a_store_and_a_staging_mount(artfs: Commands, places: tuple[Path, Path]) -> None:
-    assert "there is no store" in artfs("stage", "animals").failed(6)
+    assert "has no staging mount" in artfs("stage", "animals").failed(9)
     artfs.done("init")
     assert "has no staging mount" in artfs("stage", "animals").failed(9)
     _well(artfs.process("mount", places[0]))
@@ -83,7 +111,11 @@ def test_discard_closes_a_draft_and_refuses_one_with_changes(stored: Commands, d
     assert "--force" in stored("discard", draft).failed(4)
     assert (draft / "a").read_text() == "a"
     assert "is inside the draft" in stored("discard", "--force", draft / "cats").failed(2)
-    assert stored.done("discard", "--force", draft, "--json").json == {"path": str(draft), "draft": "animals"}
+    assert stored.done("discard", "--force", "--now", draft, "--json").json == {
+        "path": str(draft),
+        "draft": "animals",
+        "kept": None,
+    }
     assert os.listdir(draft.parent) == []
     assert [version["ref"] for version in stored.done("log", "animals", "--json").json] == ["animals:v0"]
 
@@ -119,7 +151,12 @@ def test_status_lists_what_changed_with_sizes(stored: Commands, draft: Path) -> 
         "draft": "animals",
         "artifact": "animals",
         "base": "animals:v0",
-        "summary": {"added": 6, "removed": 3, "modified": 1, "bytes": 6160},
+        "newest": "animals:v0",
+        "behind": False,
+        "shows_all": True,
+        "runs": [],
+        "damage": None,
+        "summary": {"added": 6, "removed": 3, "modified": 1, "incomplete": 0, "bytes": 6160},
     }
     assert changes[0] == {"path": "best", "change": "removed", "directory": False, "size": 12}
     assert changes[2] == {"path": "dogs", "change": "added", "directory": True, "size": 1024, "entries": 3}
@@ -128,7 +165,7 @@ def test_status_lists_what_changed_with_sizes(stored: Commands, draft: Path) -> 
 
 
 def test_status_of_a_draft_that_began_empty_names_no_base(stored: Commands, staging: Path) -> None:
-    draft = stored.done("stage", "birds").text
+    draft = stored.done("stage", "birds", "--new").text
     assert stored.done("status", draft).lines == ["birds from nothing", "nothing changed"]
     assert stored.done("status", draft, "--json").json["base"] is None
     (staging / "birds/a\nb").write_text("x")
@@ -136,7 +173,7 @@ def test_status_of_a_draft_that_began_empty_names_no_base(stored: Commands, stag
     assert stored.done("status", draft, "--json").json["changes"][0]["path"] == "a\nb"
 
 
-def test_a_mount_that_is_gone_is_told_and_the_draft_is_there_in_the_next(stored: Commands, draft: Path) -> None:
+def test_a_mount_that_is_gone_is_reported_and_the_draft_is_there_in_the_next(stored: Commands, draft: Path) -> None:
     """The draft is in the store.
 
     S24: What a program wrote and closed survives a kill -9 of any process of the mount, and of all of them: the

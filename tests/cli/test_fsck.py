@@ -29,7 +29,7 @@ def _damage(store: Path) -> None:
             pack.write_bytes(raw)
 
 
-def test_a_sound_store_is_told_so_in_one_line(stored: Commands) -> None:
+def test_a_store_without_damage_is_reported_so_in_one_line(stored: Commands) -> None:
     assert stored.done("fsck", "--read-data").text == "no damage: checked journal, index, trees, drafts and 2 packs"
     assert stored.done("fsck").text.endswith("(their data was not read: --read-data)")
 
@@ -77,9 +77,9 @@ def test_a_missing_index_is_made_again_by_the_command_that_the_message_names(sto
 
 def test_an_index_that_was_cut_off_is_kept_aside(stored: Commands) -> None:
     os.truncate(stored.store / "index" / "data.mdb", 5000)
-    told = stored.done("fsck", "--repair", "--json").json
-    assert told["rebuilt"]
-    assert Path(told["old_index"], "data.mdb").stat().st_size == 5000
+    report = stored.done("fsck", "--repair", "--json").json
+    assert report["rebuilt"]
+    assert Path(report["old_index"], "data.mdb").stat().st_size == 5000
     stored.done("fsck", "--repair")
 
 
@@ -99,5 +99,5 @@ def test_a_damaged_pack_is_set_aside_and_storing_the_same_again_makes_the_versio
     assert lost == ["affected  animals:v0/cats/tom.png"]
     assert [line for line in stored("fsck").lines if line.startswith("affected")] == lost
     assert "damaged pack set aside" in stored("doctor").text
-    stored.done("put", images, "-n", "animals")
+    stored.noted("put", images, "-n", "animals")
     stored.done("fsck", "--read-data")

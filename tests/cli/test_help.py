@@ -45,11 +45,11 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[click.Command]:
 
 
 def _arguments(line: str) -> list[str]:
-    """The arguments of a command line as a shell would give them, without redirections and what follows a pipe."""
+    """The arguments of a command line as a shell would give them, without redirections and other commands of a pipe."""
     words = shlex.split(line, comments=True)
-    ends = [number for number, word in enumerate(words) if word in (">", ">>", "|", "&&")]
-    assert words[0] == "artfs"
-    return words[1 : ends[0] if ends else None]
+    words = words[words.index("artfs") + 1 :]
+    ends = [number for number, word in enumerate(words) if word in (">", ">>", "|", "&&", "||")]
+    return words[: ends[0] if ends else None]
 
 
 @pytest.mark.parametrize("path", _COMMANDS, ids=" ".join)
@@ -87,7 +87,7 @@ def test_the_group_lists_all_commands_and_runs_without_any(artfs: Commands) -> N
             assert re.search(rf"^  {path[0]} +{re.escape(command.get_short_help_str(100)[:10])}", shown, re.MULTILINE)
 
 
-def test_version_is_told(artfs: Commands) -> None:
+def test_the_version_is_printed(artfs: Commands) -> None:
     assert re.fullmatch(r"artfs \d+\.\d+\.\d+\S*", artfs.done("--version").text)
 
 
@@ -118,6 +118,15 @@ def test_every_command_that_a_page_for_users_names_exists(name: str) -> None:
 def test_the_readme_names_every_command() -> None:
     named = set(re.findall(r"`artfs ([a-z]+)", (_ROOT / "README.md").read_text()))
     assert {path[0] for path in _COMMANDS} - named <= {"help"}
+
+
+def test_every_picture_that_the_readme_shows_is_there_and_small() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (_ROOT / "README.md").read_text())
+    assert shown
+    for name in shown:
+        picture = (_ROOT / name).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) <= 200_000
 
 
 def test_every_exit_code_is_documented() -> None:

@@ -17,20 +17,20 @@ def _changes(artfs: Commands, *arguments: str) -> list[tuple[str, str, Any, Any]
     ]
 
 
-def test_each_change_is_told_with_what_was_before_and_after_the_newest_last(stored: Commands, images: Path) -> None:
-    stored.done("put", images, "-n", "animals")
+def test_each_change_is_shown_with_what_was_before_and_after_the_newest_last(stored: Commands, images: Path) -> None:
+    stored.noted("put", images, "-n", "animals")
     stored.done("alias", "add", "animals", "best")
     stored.done("edit", "animals:v1", "--description", "new")
     stored.done("rename", "animals", "zoo")
     stored.done("alias", "rm", "zoo:best")
-    told = _changes(stored)
-    assert [(kind, what) for kind, what, _before, _after in told[:4]] == [
+    shown = _changes(stored)
+    assert [(kind, what) for kind, what, _before, _after in shown[:4]] == [
         ("artifact-created", "animals"),
         ("version-created", "animals:v0"),
         ("alias-set", "animals:best"),
         ("alias-set", "animals:latest"),
     ]
-    assert told[-5:] == [
+    assert shown[-5:] == [
         ("alias-set", "animals:latest", {"version": "v0"}, {"version": "v1"}),
         ("alias-set", "animals:best", {"version": "v0"}, {"version": "v1"}),
         ("version-edited", "animals:v1", {"description": ""}, {"description": "new"}),
@@ -38,7 +38,7 @@ def test_each_change_is_told_with_what_was_before_and_after_the_newest_last(stor
         ("alias-removed", "zoo:best", {"version": "v1"}, None),
     ]
     lines = stored.done("history").lines
-    assert len(lines) == len(told)
+    assert len(lines) == len(shown)
     assert lines[-1].endswith("alias-removed zoo:best: v1 -> nothing")
     assert all(f"  {getpass.getuser()}@" in line for line in lines)
 
@@ -47,7 +47,7 @@ def test_the_history_of_an_artifact_or_version_is_found_under_any_name_and_after
     stored: Commands, images: Path
 ) -> None:
     stored.done("put", images, "-n", "plants")
-    stored.done("put", images, "-n", "animals")
+    stored.noted("put", images, "-n", "animals")
     stored.done("rename", "animals", "zoo")
     assert {what.split(":")[0] for _kind, what, _before, _after in _changes(stored, "zoo")} == {"animals"}
     assert [what for _kind, what, _before, _after in _changes(stored, "zoo:v0")] == [

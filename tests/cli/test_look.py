@@ -127,7 +127,7 @@ def test_cat_follows_links_inside_the_version_only(artfs: Commands, images: Path
     (images / "cats/up").symlink_to("../cats/./../best")
     for name, target in (("out", "/etc/passwd"), ("above", "../labels.csv"), ("loop", "loop"), ("gone", "nothing")):
         (images / name).symlink_to(target)
-    artfs.done("put", images, "-n", "animals")
+    artfs.noted("put", images, "-n", "animals")
     tom = (images / "cats/tom.png").read_bytes()
     assert artfs.done("cat", "animals/best", "animals/dir/tom.png", "animals/cats/up").out == 3 * tom
     assert "leads out of the version" in artfs("cat", "animals/out").failed(2)
@@ -151,6 +151,32 @@ def test_log_lists_versions_the_newest_first(stored: Commands) -> None:
     assert oldest.split()[-3:] == ["best", "clean", "first"]
     assert [version["version"] for version in stored.done("log", "animals", "--json").json] == ["v1", "v0"]
     assert [version["version"] for version in stored.done("log", "animals", "-n", "1", "--json").json] == ["v1"]
+
+
+def test_versions_are_found_by_their_tags(stored: Commands, images: Path) -> None:
+    stored.noted("put", images, "-n", "animals", "--tag", "fresh", "--tag", "small")
+    stored.noted("put", images, "-n", "animals", "--tag", "fresh")
+    stored.done("put", images, "-n", "zoo", "--tag", "fresh")
+    log = [row["version"] for row in stored.done("log", "animals", "--tag", "fresh", "--json").json]
+    assert log == ["v3", "v2"]
+    assert stored.done("log", "animals", "--tag", "fresh", "--tag", "small").lines[1].startswith("v2 ")
+    assert stored.done("log", "animals", "--tag", "fresh", "-n", "1").lines[1].startswith("v3 ")
+    lines = stored.done("ls", "--tag", "fresh").lines
+    assert [line.split()[0] for line in lines] == ["VERSION", "animals:v2", "animals:v3", "zoo:v0"]
+    assert [row["ref"] for row in stored.done("ls", "--tag", "fresh", "--tag", "small", "--json").json] == [
+        "animals:v2"
+    ]
+    assert "`artfs log NAME --tag TAG`" in stored("ls", "animals", "--tag", "fresh").failed(2)
+
+
+def test_aliases_of_all_artifacts_are_listed_without_a_name(stored: Commands, images: Path) -> None:
+    stored.done("put", images, "-n", "zoo")
+    assert [line.split() for line in stored.done("alias", "ls").lines[1:]] == [
+        ["animals:best", "animals:v0"],
+        ["animals:latest", "animals:v1"],
+        ["zoo:latest", "zoo:v0"],
+    ]
+    assert stored.done("alias", "ls", "--json").json[0] == {"artifact": "animals", "alias": "best", "version": "v0"}
 
 
 def test_show_tells_all_of_a_version(stored: Commands) -> None:
@@ -202,8 +228,9 @@ def test_diff_says_what_was_added_removed_and_modified(stored: Commands) -> None
 
 
 def test_diff_of_equal_versions_ends_well_and_says_nothing_changed(stored: Commands) -> None:
-    assert stored.done("diff", "animals:v0", "animals:best").lines == ["0 added, 0 removed, 0 modified; +0 B -0 B"]
-    assert stored.done("diff", "animals", "animals", "--json").json["changes"] == []
+    stored.done("restore", "animals:v0")
+    assert stored.done("diff", "animals:v0", "animals").lines == ["0 added, 0 removed, 0 modified; +0 B -0 B"]
+    assert stored.done("diff", "animals", "animals:v0", "--json").json["changes"] == []
 
 
 def test_diff_tells_modes_and_kinds(artfs: Commands, images: Path) -> None:

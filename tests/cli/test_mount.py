@@ -1,4 +1,4 @@
-"""`mount` and `umount` as commands; what a mount promises is told in tests/fuse."""
+"""`mount` and `umount` as commands; what a mount promises is tested in tests/fuse."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_info_names_the_mounts_and_warm_reads_through_one(stored: Commands, plac
     os.kill(mount["pid"], 0)
     assert f"{place} by process {mount['pid']}" in stored.done("info").text
     warmed = stored.done("warm", "animals", "--json").json
-    assert warmed == {"ref": "animals:v0", "bytes": 5128, "through": str(place / "animals/v0")}
+    assert warmed == {"ref": "animals:v0", "bytes": 5128, "fetched": 0, "through": str(place / "animals/v0")}
 
 
 def test_commands_work_while_the_store_is_mounted(stored: Commands, images: Path, place: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_mount_in_the_foreground_says_when_it_answers_and_ends_with_ctrl_c(sto
 def test_places_where_nothing_can_be_mounted_are_named(stored: Commands, images: Path, place: Path) -> None:
     before = store_state(stored.store)
     for where, said in (
-        (place / "gone", "does not exist"),
+        (place / "gone" / "below", "does not exist"),
         (images, "is not empty"),
         (images / "labels.csv", "is not a directory"),
         (stored.store, "is not empty"),
@@ -83,4 +83,4 @@ def test_places_where_nothing_can_be_mounted_are_named(stored: Commands, images:
     assert "mounted already" in stored.process("mount", place).failed(9)
     _well(stored.process("umount", place))
     made = {name for name in store_state(stored.store).keys() ^ before.keys() if not name.startswith("logs")}
-    assert made <= {"runs/generation"}  # by which workers are told of runs
+    assert made <= {"runs/generation"}  # by which workers learn of runs

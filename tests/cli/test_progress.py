@@ -40,16 +40,24 @@ def test_put_get_and_warm_draw_a_bar_on_a_terminals_stderr_and_results_on_stdout
 
 
 def test_nothing_is_drawn_for_what_is_done_at_once(artfs: Commands, images: Path) -> None:
+    artfs.done("init")
     code, printed, out = on_terminal(artfs.line("put", images, "-n", "animals"), artfs.environment, out=False)
-    assert (code, printed, out) == (0, b"", b"animals:v0\n")
+    assert (code, out) == (0, b"animals:v0\n")
+    assert printed == b"artfs: animals:v0 has 2 files, 5.0 KiB; 5.0 KiB were new\r\n"
+
+
+def test_nothing_is_drawn_by_a_quiet_command(artfs: Commands, big: Path) -> None:
+    code, printed, out = on_terminal(artfs.line("put", big, "-n", "big", "-q"), artfs.environment, out=False)
+    assert (code, printed, out) == (0, b"", b"big:v0\n")
 
 
 def test_nothing_is_drawn_and_rich_not_loaded_without_a_terminal(artfs: Commands, big: Path) -> None:
-    told = (
+    artfs.done("init")
+    program = (
         "import sys; from artfs.cli.main import main; code = main(sys.argv[1:]); "
         "assert not {'rich', 'asyncio'} & set(sys.modules); sys.exit(code)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", told, "put", big, "-n", "big"], check=True, capture_output=True, env=artfs.environment
+        [sys.executable, "-c", program, "put", big, "-n", "big"], check=True, capture_output=True, env=artfs.environment
     )
     assert (ended.stdout, ended.stderr) == (b"big:v0\n", b"")

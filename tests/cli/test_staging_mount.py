@@ -1,4 +1,4 @@
-"""`mount --staging` and `umount` of both as commands; what a draft promises is told in tests/staging."""
+"""`mount --staging` and `umount` of both as commands; what a draft promises is tested in tests/fuse/staging."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_the_store_and_its_drafts_are_mounted_together_and_unmounted_together(
     assert {place: mount.staging for place, mount in _mounts(stored).items()} == {art: False, stage: True}
     listed = stored.done("info", "--json").json["mounts"]
     assert {(entry["path"], entry["staging"]) for entry in listed} == {(str(art), False), (str(stage), True)}
-    told = stored.done("info").text
-    assert re.search(rf"^mounted: +{re.escape(str(art))} by process \d+$", told, re.MULTILINE)
-    assert re.search(rf"^drafts: +{re.escape(str(stage))} by process \d+$", told, re.MULTILINE)
+    info = stored.done("info").text
+    assert re.search(rf"^mounted: +{re.escape(str(art))} by process \d+$", info, re.MULTILINE)
+    assert re.search(rf"^drafts: +{re.escape(str(stage))} by process \d+$", info, re.MULTILINE)
     assert _well(stored.process("umount", art, stage)) == f"unmounted {art}\nunmounted {stage}"
     assert _mounts(stored) == {}
 
@@ -80,8 +80,8 @@ def test_both_mounts_in_the_foreground_end_with_ctrl_c(stored: Commands, places:
         env=stored.environment,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == os.fsencode(f"mounted the drafts of {stored.store} at {stage}\n")
         assert process.stdout.readline() == os.fsencode(f"mounted {stored.store} at {art}; Ctrl-C unmounts\n")
+        assert process.stdout.readline() == os.fsencode(f"mounted the drafts of {stored.store} at {stage}\n")
         (stage / "animals").mkdir()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from artfs.catalog import Journal, State
+from artfs.catalog import IndexState, LocalJournal
 from artfs.catalog.check import check_journal
 from artfs.catalog.journal import Position
 from artfs.catalog.schema import SCHEMA
-from artfs.chunks.check import check_pack
+from artfs.chunks.check_pack import check_pack
+from artfs.chunks.pack_storage import LocalPackStorage, pack_name
 from artfs.chunks.reader import PackReader
 from artfs.errors import IntegrityError
 from artfs.format.operations import FIRST_SERIAL
 from artfs.store.layout import read_layout
-from artfs.store.packlist import pack_contents, pack_paths
-from tests.support.damage import flip_at_random, flipped, judge, make_store, read_all, truncated
-from tests.support.indexflips import flip_index
-from tests.support.lmdbpages import BIG, Pages
-from tests.support.repairs import repair_at_random
+from artfs.store.pack_inventory import list_packs, pack_contents
+from tests.support.data.packs import opened
+from tests.support.faults.damage import flip_at_random, flipped, judge, make_store, read_all, truncated
+from tests.support.faults.indexflips import flip_index
+from tests.support.faults.lmdbpages import BIG, Pages
+from tests.support.faults.repairs import repair_at_random
 
 SAID = {"found", "harmless"}
 
@@ -33,15 +35,17 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_every_flipped_bit_of_a_pack_is_found_and_never_read_as_data(place: Path) -> None:
-    paths = pack_paths(place / "packs")
-    assert len(paths) >= 2
-    for path in paths:
-        entries = pack_contents(path).entries
-        with PackReader(place / "packs") as reader:
+    storage = LocalPackStorage(place)
+    packs = list_packs(storage)
+    assert len(packs) >= 2
+    for pack in packs:
+        path = place / pack_name(pack)
+        entries = pack_contents(storage, pack).entries
+        with PackReader(storage) as reader:
             sound = [bytes(reader.read(entry.location, entry.digest)) for entry in entries]
             for bit in range(8 * path.stat().st_size):
                 with flipped(path, bit):
-                    assert list(check_pack(path, True)), (path.name, bit)
+                    assert list(check_pack(opened(path), True)), (path.name, bit)
                     for entry, data in zip(entries, sound, strict=True):
                         try:
                             assert bytes(reader.read(entry.location, entry.digest)) == data, (path.name, bit)
@@ -52,11 +56,11 @@ def test_every_flipped_bit_of_a_pack_is_found_and_never_read_as_data(place: Path
 def test_every_flipped_bit_of_the_journal_is_found(place: Path) -> None:
     store_id = bytes.fromhex(read_layout(place).format.store_id)
     start = Position.start(store_id)
-    unborn = State(SCHEMA, store_id, start.seq, start.head, start.segment, start.length, FIRST_SERIAL)
+    unborn = IndexState(SCHEMA, store_id, start.seq, start.head, start.segment, start.length, FIRST_SERIAL)
     (segment,) = (place / "journal").glob("*.journal")
     for bit in range(8 * segment.stat().st_size):
         with flipped(segment, bit):
-            assert list(check_journal(Journal(place / "journal"), unborn)), bit
+            assert list(check_journal(LocalJournal(place / "journal"), unborn)), bit
 
 
 def test_flipped_bits_of_the_index_are_found_or_harmless(place: Path) -> None:

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from artfs.catalog import Actor, NewVersion, PackRow, Tree
 from artfs.chunks.writer import PackWriter, encode_record
+from artfs.drafts.fsck import check_store
 from artfs.errors import ArtfsError, IntegrityError
 from artfs.format.digest import digest, digest_and_table
 from artfs.format.node import Entry, Kind, encode_page
 from artfs.format.pack import MAX_PLAIN_SIZE, PackKind, RecordKind
 from artfs.names import parse_ref
 from artfs.store import open_store, root_entry
-from artfs.store.extract import extract
-from artfs.vfs.fsck import check_store
-from tests.support.hostile import DECODERS, SEEDS, corpus
+from artfs.store.read.extract import extract
+from tests.support.faults.hostile import DECODERS, SEEDS, corpus
 
 CORPUS = list(corpus())
 
@@ -78,7 +78,7 @@ HOSTILE_NODES = [case for case in CORPUS if case.decoder in {"page", "list"}][::
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_a_store_with_a_hostile_tree_is_told_of_and_written_nowhere_outside(tmp_path: Path, part: int) -> None:
+def test_a_hostile_tree_in_a_store_is_reported_and_written_nowhere_outside(tmp_path: Path, part: int) -> None:
     who = Actor("eve", "lab", 1, None)
     with open_store(tmp_path / "store", create=True) as store:
         refs = []
@@ -86,7 +86,7 @@ def test_a_store_with_a_hostile_tree_is_told_of_and_written_nowhere_outside(tmp_
             if not case.data:
                 continue
             top = encode_page(0, [Entry(b"d", Kind.DIRECTORY, 0o755, 0, 0, digest(case.data), 0, digest(case.data))])
-            with PackWriter(store.layout.tmp, store.layout.packs, PackKind.NODES) as writer:
+            with PackWriter(store.layout.packs, store.layout.tmp, PackKind.NODES) as writer:
                 for node in {case.data, top.data}:
                     writer.append(encode_record(RecordKind.NODE, *digest_and_table(node), node))
                 packs = writer.finish()

@@ -17,18 +17,18 @@ import pytest
 from blake3 import blake3
 
 from artfs.catalog import Actor, NewVersion, Tree
+from artfs.drafts.fsck import check_store
 from artfs.format.digest import digest
-from artfs.format.node import Entry, Kind, Sealed, encode_page
+from artfs.format.node import EncodedPage, Entry, Kind, encode_page
 from artfs.store import open_store
-from artfs.vfs.fsck import check_store
-from tests.support.checked import assert_clean, invariants
-from tests.support.mounts import ROOT
+from tests.support.data.checked import assert_clean, invariants
+from tests.support.mounts.mounts import ROOT
 
 SCAN, INDEX, STORE, DRAFT = (
-    "tests/chunks/test_scan.py::",
-    "tests/catalog/test_check.py::test_a_violation_is_found_and_named",
-    "tests/store/test_fsck.py::test_",
-    "tests/vfs/draft/test_fsck.py::test_a_violation_is_found_and_named",
+    "tests/chunks/test_check_pack.py::",
+    "tests/catalog/check/test_check_index.py::test_a_violation_is_found_and_named",
+    "tests/store/fsck/test_check_store.py::test_",
+    "tests/drafts/fsck/test_fsck.py::test_a_violation_is_found_and_named",
 )
 HERE = "tests/faults/test_invariants.py::test_"
 
@@ -43,7 +43,7 @@ TESTED = {
     "P8": SCAN + "test_p8_padding_that_is_not_zero_is_found",
     "P9": SCAN + "test_p9_a_damaged_trailer_is_found_and_the_records_are_checked_all_the_same",
     "P10": SCAN + "test_p10_a_damaged_footer_is_found_and_the_records_are_checked_all_the_same",
-    "P11": SCAN + "test_p11_a_footer_that_tells_of_another_record_is_found",
+    "P11": SCAN + "test_p11_a_footer_that_describes_another_record_is_found",
     "P12": SCAN + "test_p12_a_chunk_in_a_pack_of_nodes_is_found",
     "T1": STORE + "a_tree_that_no_sound_artfs_writes_is_found[a link with another digest]",
     "T2": STORE + "a_tree_that_no_sound_artfs_writes_is_found[unsorted names]",
@@ -68,7 +68,9 @@ TESTED = {
     "C11": HERE + "c11_a_version_whose_top_node_is_nowhere_is_found",
     "C12": INDEX + "[a run not listed]",
     "C13": INDEX + "[an edge of no run]",
-    "C14": "tests/catalog/test_pagecheck.py::test_a_page_in_use_that_is_listed_as_free_is_found",
+    "C14": "tests/kv/test_mdb_check.py::test_a_page_in_use_that_is_listed_as_free_is_found",
+    "O1": "tests/cli/test_shared_store.py::test_foreign_files_are_named_and_given_back",
+    "O2": "tests/store/test_symlinks_in_a_store.py::test_a_pack_that_is_a_symlink_is_named",
     "R5": DRAFT + "[a key of no table]",
     "R6": DRAFT + "[no state]",
     "R7": DRAFT + "[a name of no inode]",
@@ -76,7 +78,8 @@ TESTED = {
     "R9": DRAFT + "[bytes twice]",
     "R10": DRAFT + "[a data file that is missing]",
     "R11": DRAFT + "[a content that the store has not]",
-    "R12": "tests/vfs/draft/test_fsck.py::test_a_damaged_counter_is_found_and_made_anew_above_all_drafts",
+    "R12": "tests/drafts/fsck/test_fsck.py::test_a_damaged_counter_is_found_and_repaired_above_all_drafts",
+    "R13": "tests/drafts/salvage/test_salvage.py::test_two_damaged_places_cost_two_records",
 }
 OF_WRITERS = {"P13", "P14", "P15", "R1", "R2", "R3", "R4"}
 """These are about the order of writes: faults while writing prove them (tests/faults)."""
@@ -84,7 +87,7 @@ OF_WRITERS = {"P13", "P14", "P15", "R1", "R2", "R3", "R4"}
 
 def _of_format() -> set[str]:
     text = (files("artfs") / "docs" / "FORMAT.md").read_text()
-    return set(re.findall(r"^- (?:\*\*)?([PTLJCR][0-9]+)(?:\*\*|\.)", text, re.MULTILINE))
+    return set(re.findall(r"^- (?:\*\*)?([PTLJCRO][0-9]+)(?:\*\*|\.)", text, re.MULTILINE))
 
 
 @cache
@@ -203,11 +206,11 @@ def test_a_violation_of_the_journal_is_found_and_named(place: Path, invariant: s
 WHO = Actor("ann", "lab", 4711, None)
 
 
-def _page() -> Sealed:
+def _page() -> EncodedPage:
     return encode_page(0, [Entry(b"empty", Kind.FILE, 0o644, 0, 0, digest(b""))])
 
 
-def _tree(page: Sealed) -> Tree:
+def _tree(page: EncodedPage) -> Tree:
     return Tree(page.node, page.digest, page.size, page.below, 0o755, 0)
 
 

@@ -1,4 +1,4 @@
-"""Mounts that are gone when the test is over."""
+"""Mounts of real stores and of trees in memory, gone when the test or its module is over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mounts import Served
+from tests.support.mounts.mountedstore import MountedStore
+from tests.support.mounts.mounts import Served
 
 Serve = Callable[..., Served]
 
@@ -22,7 +23,7 @@ def mountpoint(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def served_directory(tmp_path: Path) -> Path:
-    """Where a served tree logs, and is told by files what to do."""
+    """The directory where a served tree logs, and where files control it."""
     path = tmp_path / "served"
     path.mkdir()
     return path
@@ -40,3 +41,18 @@ def serve(served_directory: Path, mountpoint: Path) -> Iterator[Serve]:
     yield start
     for served in started:
         served.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MountedStore]:
+    """A store for a whole module, whose own fixtures put into it and mount it."""
+    with MountedStore(tmp_path_factory.mktemp("shared")) as store:
+        yield store
+        assert store.troubles() == []
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[MountedStore]:
+    """A store for one test."""
+    with MountedStore(tmp_path) as store:
+        yield store

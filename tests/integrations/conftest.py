@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import realdata
-from tests.support.mountedstore import MountedStore
+from tests.support.data import realdata
+from tests.support.mounts.mountedstore import MountedStore
 
 # A warning is an error, but for what Python 3.12 and later say of every fork beside a thread.
 _WARNINGS = ["-W", "error", "-W", "ignore:This process:DeprecationWarning"]

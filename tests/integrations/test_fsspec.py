@@ -9,6 +9,7 @@ import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
@@ -16,7 +17,7 @@ import pytest
 
 import artfs
 from artfs.catalog import Version
-from artfs.errors import IntegrityError, ReferenceChangedError, ReferenceUnreadableError
+from artfs.errors import IntegrityError, ReferenceChangedError, ReferenceUnreadableError, StoreNotFoundError
 from artfs.names import VersionRef
 from artfs.store.store import Store
 
@@ -31,7 +32,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (top / "out").symlink_to("../../outside")
     monkeypatch.setenv("ARTFS_STORE", str(tmp_path / "store"))
     artifact = artfs.Artifact("animals")
-    artifact.add_dir(top)
+    with pytest.warns(UserWarning, match="1 symlink leads out of the directory"):
+        artifact.add_dir(top)
     artifact.save()
     yield tmp_path / "store"
     artifact.store.close()
@@ -70,13 +72,21 @@ def test_ranges_are_read(store: Path) -> None:
         assert file.read() == b"\xff"
 
 
-def test_what_is_missing_or_not_a_file_is_told_as_python_does(store: Path) -> None:
+def test_what_is_missing_or_not_a_file_raises_the_same_errors_as_python(store: Path) -> None:
     files = fsspec.filesystem("artfs", store=str(store))
     for missing in ("animals/none", "none", "animals/out", "animals:no:t/x"):
         with pytest.raises(FileNotFoundError):
             files.cat_file(missing)
     with pytest.raises(IsADirectoryError):
         files.cat_file("animals/sub")
+
+
+@pytest.mark.parametrize("look", ["ls", "info", "cat_file", "open", "find", "glob", "exists", "isdir"])
+def test_a_look_at_a_store_that_is_not_there_makes_none(tmp_path: Path, look: str) -> None:
+    files = fsspec.filesystem("artfs", store=str(tmp_path / "missing"), skip_instance_cache=True)
+    with suppress(FileNotFoundError, StoreNotFoundError):
+        getattr(files, look)("animals/a.csv")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_can_be_written_and_the_error_is_that_of_a_read_only_file_system(store: Path, tmp_path: Path) -> None:
@@ -134,7 +144,8 @@ def test_links_are_followed_within_a_version_wherever_they_stand_in_a_path_and_a
     ):
         (top / link).symlink_to(target)
     artifact = artfs.Artifact("linked", store=tmp_path / "store")
-    artifact.add_dir(top)
+    with pytest.warns(UserWarning, match="2 symlinks lead out of the directory"):
+        artifact.add_dir(top)
     artifact.save()
     files = fsspec.filesystem("artfs", store=str(tmp_path / "store"))
     for path in ("short/file.txt", "real/deep/file", "real/up/short/file", "real/up/real/up/short/file.txt"):
@@ -153,7 +164,7 @@ def test_links_are_followed_within_a_version_wherever_they_stand_in_a_path_and_a
 
 
 @pytest.mark.usefixtures("store")
-def test_an_alias_is_followed_anew_at_each_call_and_nothing_is_cached() -> None:
+def test_an_alias_is_followed_again_at_each_call_and_nothing_is_cached() -> None:
     files = fsspec.filesystem("artfs")
     assert files.cat("animals:latest/a.csv") == b"x,y\n1,2\n"
     before = files.info("animals:latest/a.csv")
@@ -291,8 +302,8 @@ def test_a_file_that_is_open_already_is_read_in_workers_that_are_forked_then(sto
             os.close(writing)
             workers.append((pid, reading))
         for pid, reading in workers:
-            with open(reading, "rb") as told:
-                assert told.read() == b"\0\1\2\3"
+            with open(reading, "rb") as pipe:
+                assert pipe.read() == b"\0\1\2\3"
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert file.read(2) == b"\2\3"
 
@@ -309,3 +320,33 @@ def test_damaged_bytes_are_an_error_and_never_read(store: Path) -> None:
     with pytest.raises(IntegrityError), files.open("animals/sub/b.bin") as file:
         file.read(1)
     assert isinstance(files.cat_ranges(["animals/sub/b.bin"], 0, 1)[0], IntegrityError)
+
+
+def test_an_opened_file_says_what_it_is_and_pickles_as_the_version_that_was_opened(store: Path) -> None:
+    files = fsspec.filesystem("artfs", store=str(store))
+    with files.open("animals:latest/sub/b.bin") as file:
+        assert (file.size, file.path, file.fs, file.mode) == (1 << 20, "animals:latest/sub/b.bin", files, "rb")
+        assert file.blocksize > 0
+        file.seek(255)
+        pickled = pickle.dumps(file)
+        draft = artfs.Api(store).artifact("animals").new_draft()
+        with draft.new_file("sub/b.bin", "wb") as new:
+            new.write(b"other")
+        draft.save()
+        again = pickle.loads(pickled)  # noqa: S301 - made by this test
+        assert again.read(3) == file.read(3) == b"\xff\0\1"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_blocks_are_read_and_cached_by_what_fsspec_brings_along(store: Path, tmp_path: Path) -> None:
+    # fsspec leaves the files of its own block cache to the garbage collector, hence the filters
+    files = fsspec.filesystem("artfs", store=str(store))
+    assert files.read_block("animals/a.csv", 1, 5, delimiter=b"\n") == b"1,2\n"
+    options = {"artfs": {"store": str(store)}, "blockcache": {"cache_storage": str(tmp_path / "cache")}}
+    for _again in range(2):
+        with fsspec.open("blockcache::artfs://animals:v0/sub/b.bin", **options) as file:
+            file.seek(1000)
+            assert file.read(4) == bytes([232, 233, 234, 235])
+    for scheme in ("filecache", "simplecache"):
+        with fsspec.open(f"{scheme}::artfs://animals:v0/a.csv", artfs={"store": str(store)}) as file:
+            assert file.read() == b"x,y\n1,2\n"

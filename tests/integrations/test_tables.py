@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.mountedstore import MountedStore
+from tests.support.mounts.mountedstore import MountedStore
 
 Script = Callable[..., list[str]]
 
@@ -67,7 +67,7 @@ def test_pandas_reads_by_uri_what_it_reads_from_the_disk(script: Script, tables:
     assert lines == [
         "365",
         "3376",
-        "tables:latest/none.csv: no 'none.csv' in the version: see `artfs ls`",
+        "tables:latest/none.csv: no 'none.csv' in tables:v0: `artfs ls tables:v0` shows what there is",
         "none/a.csv: artifact none does not exist: `artfs ls` shows which do",
         "Read-only file system: versions do not change, log a new one",
     ]

@@ -35,7 +35,7 @@ def test_threads_that_share_a_file_system_get_the_right_bytes_whatever_is_evicte
     monkeypatch.setattr(reader, "_MAX_TABLES", 1)
     source = random.Random(5)
     contents: dict[str, bytes] = {}
-    for number in range(_PACKS):  # each draft has a pack of its own
+    for number in range(_PACKS):  # each artifact has a pack of its own
         artifact = artfs.Artifact(f"part-{number}", store=tmp_path / "store")
         raw, text = source.randbytes(_SIZE), b"".join(b"%d,%d\n" % (number, row) for row in range(30_000))
         for name, data in (("raw.bin", raw), ("text.csv", text)):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mountedstore import MountedStore
+from tests.support.mounts.mountedstore import MountedStore
 
 Script = Callable[..., list[str]]
 
@@ -108,7 +108,7 @@ def test_safetensors_and_torch_map_the_files_of_a_mount(
 def test_a_model_is_saved_into_a_draft_and_loaded_from_the_version(script: Script, mounted: MountedStore) -> None:
     mounted.done("init")
     mounted.mount("--staging", str(mounted.place("stage")))
-    draft = Path(mounted.done("stage", "net").text)
+    draft = Path(mounted.done("stage", "net", "--new").text)
     script(
         """
         import sys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artfs import Api
-from tests.support.mountedstore import MountedStore
+from tests.support.mounts.mountedstore import MountedStore
 
 Script = Callable[..., list[str]]
 

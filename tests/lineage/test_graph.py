@@ -14,17 +14,17 @@ import pydot
 import pytest
 from referencing import Registry, Resource
 
-from artfs.catalog import Catalog, NewRun, Use, Version, View
-from artfs.cli.graphs import graph_lines
+from artfs.catalog import Catalog, NewRun, Version, VersionUse, View
+from artfs.documents.graph import graph_lines
 from artfs.errors import InvalidInputError
 from artfs.format.operations import ArtifactCreated, Op, VersionCreated, VersionFields
 from artfs.format.runs import RunFields, RunStarted, RunUsed
-from artfs.lineage.dot import dot_lines
+from artfs.lineage.exports.dot import dot_lines
+from artfs.lineage.exports.mermaid import mermaid_lines
+from artfs.lineage.exports.openlineage import run_events
+from artfs.lineage.exports.tree import tree_lines
 from artfs.lineage.graph import BOTH, Direction, Key, walk
-from artfs.lineage.mermaid import mermaid_lines
-from artfs.lineage.openlineage import run_events
-from artfs.lineage.tree import tree_lines
-from tests.support.catalogs import WHO, CatalogPlace, check, log, ref, tree
+from tests.support.data.catalogs import WHO, CatalogPlace, check, log, ref, tree
 
 CHAIN = 100_000
 _SCHEMAS = Path(__file__).parents[1] / "data/openlineage"
@@ -60,7 +60,7 @@ def diamond(catalog: Catalog) -> Key:
 
 def lines_of(catalog: Catalog, start: Key, direction: Direction, depth: int | None = None) -> list[str]:
     with catalog.view() as view:
-        return list(tree_lines(view, start, [direction], depth))
+        return list(tree_lines(view, [start], [direction], depth))
 
 
 def test_a_diamond_shows_each_node_once_in_full_and_then_refers_to_it(catalog: Catalog, diamond: Key) -> None:
@@ -84,8 +84,8 @@ def test_a_depth_counts_runs_and_is_the_same_in_every_form(catalog: Catalog, dia
         "used right:v0 (open)",
     ]
     with catalog.view() as view:
-        assert sum(step.new for step in walk(view, diamond, [Direction.UP], 1)) == 4
-        for lines in (tree_lines(view, diamond, depth=-1), walk(view, diamond, depth=-1)):
+        assert sum(step.new for step in walk(view, [diamond], [Direction.UP], 1)) == 4
+        for lines in (tree_lines(view, [diamond], depth=-1), walk(view, [diamond], depth=-1)):
             with pytest.raises(InvalidInputError, match="negative"):
                 next(iter(lines))
 
@@ -94,7 +94,7 @@ def test_a_version_in_the_middle_shows_both_ways(catalog: Catalog, diamond: Key)
     del diamond
     with catalog.view() as view:
         left = view.resolve(ref("left"))
-        lines = list(tree_lines(view, (left.artifact, left.index)))
+        lines = list(tree_lines(view, [(left.artifact, left.index)]))
     assert [line[:18] for line in lines if line[0] in "├└"] == ["├─ logged by run b", "└─ used by run ddd"]
 
 
@@ -103,7 +103,7 @@ def test_a_circle_ends(catalog: Catalog) -> None:
     catalog.use_version("aaaaaaaa", ref("state"), WHO)
     start = (version.artifact, version.index)
     with catalog.view() as view:
-        assert sum(step.edge is not None for step in walk(view, start)) == 2
+        assert sum(step.edge is not None for step in walk(view, [start])) == 2
     assert lines_of(catalog, start, Direction.UP)[-1].endswith("used state:v0 (api), as above")
 
 
@@ -111,17 +111,17 @@ def test_how_much_was_opened_is_said(catalog: Catalog) -> None:
     version = make(catalog, "aaaaaaaa", [], "raw")
     start = (version.artifact, version.index)
     catalog.start_run(NewRun("bbbbbbbb"), WHO)
-    catalog.use_versions("bbbbbbbb", [Use(*start, 5, 2, (b"a\xff", b"b"))], WHO)
+    catalog.use_versions("bbbbbbbb", [VersionUse(*start, 5, 2, (b"a\xff", b"b"))], WHO)
     assert lines_of(catalog, start, Direction.DOWN)[1] == "└─ used by run bbbbbbbb running (open, 2 entries)"
     with catalog.view() as view:
-        document = json.loads("".join(graph_lines(view, start, walk(view, start))))
+        document = json.loads("".join(graph_lines(view, [start], walk(view, [start]))))
     assert document["edges"][1]["paths"] == [{"path": "a\ufffd", "path_base64": "Yf8="}, {"path": "b"}]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pydot's own, when it loads its parser
 def test_dot_is_read_by_a_parser_of_it_and_has_every_node_and_edge(catalog: Catalog, diamond: Key) -> None:
     with catalog.view() as view:
-        text = "\n".join(dot_lines(view, walk(view, diamond)))
+        text = "\n".join(dot_lines(view, walk(view, [diamond])))
     [graph] = pydot.graph_from_dot_data(text) or []
     assert (len(graph.get_nodes()), len(graph.get_edges())) == (8, 8)
     labels = {node.get("label") for node in graph.get_nodes()}
@@ -130,7 +130,7 @@ def test_dot_is_read_by_a_parser_of_it_and_has_every_node_and_edge(catalog: Cata
 
 def test_mermaid_has_nothing_in_its_texts_that_means_something(catalog: Catalog, diamond: Key) -> None:
     with catalog.view() as view:
-        first, *lines = mermaid_lines(view, walk(view, diamond))
+        first, *lines = mermaid_lines(view, walk(view, [diamond]))
     assert first == "flowchart LR"
     text = r'"(?:[\w \-.,:()\[\]/]|#\d+;)*"'
     node, name = rf"  version_\d+_\d+\[{text}\]|  run_\w{{8}}\(\[{text}\]\)", r"(?:version_\d+_\d+|run_\w{8})"
@@ -141,7 +141,7 @@ def test_mermaid_has_nothing_in_its_texts_that_means_something(catalog: Catalog,
 
 def test_json_has_every_node_and_edge_with_how_it_was_learnt(catalog: Catalog, diamond: Key) -> None:
     with catalog.view() as view:
-        document = json.loads("".join(graph_lines(view, diamond, walk(view, diamond))))
+        document = json.loads("".join(graph_lines(view, [diamond], walk(view, [diamond]))))
     ids = {node["id"] for node in document["nodes"]}
     assert document["start"] in ids
     assert len(ids) == 8
@@ -162,7 +162,7 @@ def test_openlineage_events_are_valid_by_its_published_schema(catalog: Catalog, 
     catalog.start_run(NewRun("eeeeeeee"), WHO)
     catalog.use_version("eeeeeeee", ref("both"), WHO)
     with catalog.view() as view:
-        events = list(run_events(view, walk(view, diamond)))
+        events = list(run_events(view, walk(view, [diamond])))
     going = [event for event in events if event["run"]["facets"]["artfs_run"]["id"] == "eeeeeeee"]
     assert [event["eventType"] for event in going] == ["START"]
     assert len(events) == 9
@@ -215,12 +215,12 @@ def test_a_chain_of_a_hundred_thousand_runs_is_walked_in_linear_work_and_tells_i
             catalog.publish(lambda _view, some=some: some, WHO)  # type: ignore[misc]
         with _Counting(catalog.environment.begin_read()) as view:
             start = (16, CHAIN - 1)
-            lines = tree_lines(view, start, [Direction.UP])
+            lines = tree_lines(view, [start], [Direction.UP])
             assert next(lines) == f"chain:v{CHAIN - 1}"
             assert view.looked <= 2
             sizes = [len(line) for line in lines]
             assert len(sizes) == 2 * CHAIN - 1
             assert max(sizes) < 200
             assert view.looked <= 3 * CHAIN
-            assert sum(step.new for step in walk(view, start, BOTH)) == 2 * CHAIN
-            assert sum(step.new for step in walk(view, (16, 0), [Direction.DOWN], CHAIN)) == 2 * CHAIN - 1
+            assert sum(step.new for step in walk(view, [start], BOTH)) == 2 * CHAIN
+            assert sum(step.new for step in walk(view, [(16, 0)], [Direction.DOWN], CHAIN)) == 2 * CHAIN - 1

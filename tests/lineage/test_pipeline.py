@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from artfs.catalog import EdgeKind
 from tests.support.commands import Ended
-from tests.support.mountedstore import MountedStore
-from tests.support.runs import edges, learnt, numbered, opened, states
+from tests.support.data.runs import edge_sources, edges, numbered, opened, states
+from tests.support.mounts.mountedstore import MountedStore
 
 STEPS = {
     "clean": """
@@ -48,16 +45,6 @@ open(draft + "/.artfs/commit", "w").write("evaluated")
 }
 
 
-@pytest.fixture
-def staged(tmp_path: Path) -> Iterator[MountedStore]:
-    """A store without versions, with both mounts."""
-    with MountedStore(tmp_path) as store:
-        store.done("init")
-        store.mount("--staging", os.fspath(store.place("stage")))
-        yield store
-        assert store.troubles() == []
-
-
 def _step(store: MountedStore, name: str, label: str) -> Ended:
     step = [sys.executable, "-c", STEPS[name], os.fspath(store.mountpoint), os.fspath(store.top / "stage")]
     ended = store.run("run", "--name", label, "--", *step)
@@ -73,7 +60,7 @@ def _raw(store: MountedStore, source: Path) -> None:
 
 
 def test_a_pipeline_of_four_steps_yields_its_graph_twice(staged: MountedStore) -> None:
-    """S50: the version that the draft shows is an input, unless the run has made it itself."""
+    """S50: What a run has made itself is no input of it."""
     for number in (0, 1):
         _raw(staged, numbered(staged.top / str(number), 5, f"{number}: "))
         for name in STEPS:
@@ -90,13 +77,43 @@ def test_a_pipeline_of_four_steps_yields_its_graph_twice(staged: MountedStore) -
         "train-0": {"clean:v0"},
         "evaluate-0": {"model:v0", "clean:v0"},
         "fetch-1": set(),
-        "clean-1": {"raw:v1", "clean:v0"},  # the draft shows what was committed of it
-        "train-1": {"clean:v1", "model:v0"},
-        "evaluate-1": {"model:v1", "clean:v1", "report:v0"},
+        "clean-1": {"raw:v1"},  # nothing is left of what the draft showed
+        "train-1": {"clean:v1", "model:v0"},  # its weights are those of before
+        "evaluate-1": {"model:v1", "clean:v1"},
     }
     assert opened(staged.store)["train-1"] == {"clean:v1": 5, "model:v0": 0}
-    assert learnt(staged.store)["train-1"] == {"clean:v1": "open", "model:v0": "commit"}
+    assert edge_sources(staged.store)["train-1"] == {"clean:v1": "open", "model:v0": "commit"}
     assert set(states(staged.store).values()) == {"finished"}
+
+
+def test_contents_that_are_there_are_outputs_of_every_run_that_stores_them(staged: MountedStore) -> None:
+    """By a put and by a draft's commit.
+
+    S71: and with `if_changed` or `--if-changed` where the contents are the same.
+    """
+    source = numbered(staged.top / "same", 3)
+    for label in ("first", "second"):
+        put = staged.line("put", source, "-n", "raw", "--if-changed")
+        assert staged.run("run", "--name", label, "--", *put).code == 0
+    draft = Path(staged.done("stage", "raw").text)
+    (draft / "0").write_text((source / "0").read_text())
+    commit = staged.line("commit", draft, "--if-changed")
+    assert staged.run("run", "--name", "third", "--", *commit).code == 0
+    assert edges(staged.store, EdgeKind.LOGGED) == {label: {"raw:v0"} for label in ("first", "second", "third")}
+    shown = staged.done("lineage", "raw", "--up").out.decode()
+    assert [label for label in ("first", "second", "third") if label in shown] == ["first", "second", "third"]
+
+
+def test_the_version_that_a_commit_is_merged_with_is_an_input_too(staged: MountedStore) -> None:
+    """S50: So are both the base and the other version where a commit is merged."""
+    staged.done("put", numbered(staged.top / "first", 2), "-n", "raw")
+    draft = Path(staged.done("stage", "raw").text)
+    staged.done("put", numbered(staged.top / "second", 3), "-n", "raw")
+    (draft / "mine").touch()
+    commit = staged.line("commit", draft, "--merge")
+    assert staged.run("run", "--name", "merging", "--", *commit).code == 0
+    assert edges(staged.store) == {"merging": {"raw:v0", "raw:v1"}}
+    assert edges(staged.store, EdgeKind.LOGGED) == {"merging": {"raw:v2"}}
 
 
 READ = """
@@ -122,7 +139,7 @@ def test_sixteen_runs_at_once_lose_no_edge_and_take_none_from_another(staged: Mo
         truth[f"run-{run}"] = used
         paths = [f"{ref.replace(':', '/')}/{number}" for ref, count in used.items() for number in range(count)]
         command = [sys.executable, "-c", READ, os.fspath(staged.mountpoint), str(waiting), *paths]
-        line = staged.line("run", "--name", f"run-{run}", "--", *command)
+        line = staged.line("run", "-q", "--name", f"run-{run}", "--", *command)
         processes.append(subprocess.Popen(line, pass_fds=[waiting], stderr=subprocess.PIPE))
     os.write(go, b"!" * 16)
     for process in processes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,14 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mountedstore import MountedStore
-from tests.support.mounts import NOBODY, ROOT, children, wait_until
-from tests.support.runs import edges, numbered, states
+from artfs.catalog import EdgeKind
+from tests.support.data.runs import edges, numbered, states
+from tests.support.mounts.mountedstore import MountedStore
+from tests.support.mounts.mounts import NOBODY, ROOT, children, wait_until
 
 
-def _folded(store: MountedStore) -> bool:
-    """Look at the runs, and whether nothing of them is left to fold then."""
-    store.done("runs")
+def _flushed(store: MountedStore) -> bool:
+    """Have runs flushed, and return whether nothing of them is left to flush then."""
+    store.done("gc")
     return os.listdir(store.store / "runs") == ["generation"]
 
 
@@ -43,16 +45,70 @@ def store(tmp_path: Path) -> MountedStore:
 def test_a_command_ends_as_a_shell_would_tell(store: MountedStore, end: str) -> None:
     line, code, state = ENDS[end]
     ended = store.run("run", "--name", "step", "--", *line)
-    told = ended.err.decode().splitlines()
+    messages = ended.err.decode().splitlines()
     assert ended.code == code
-    assert [line for line in told if "is not mounted" in line] == told[:1]
-    assert len(told) == (2 if code in {126, 127} else 1)
+    assert [line for line in messages if "is not mounted" in line] == messages[:1]
+    assert len(messages) == (2 if code in {0, 126, 127} else 1)
+    assert [line for line in messages if "logged no version" in line] == ([] if code else messages[1:])
     assert states(store.store) == {"step": state}
 
 
 def test_options_of_the_command_are_the_command_s(store: MountedStore) -> None:
     ended = store.run("run", "--", "echo", "--name", "x", "--help")
     assert (ended.code, ended.out) == (0, b"--name x --help\n")
+
+
+def test_what_follows_the_command_is_the_command_s_without_two_dashes_as_well(store: MountedStore) -> None:
+    ended = store.run("run", "--name", "step", "echo", "-c", "x", "--json", "--", "--store", "-q", "--name", "y")
+    assert (ended.code, ended.out) == (0, b"-c x --json -- --store -q --name y\n")
+    assert all(line.startswith(b"artfs: ") for line in ended.err.splitlines())  # no JSON: it is not artfs's option
+    assert states(store.store) == {"step": "finished"}
+
+
+def test_a_run_without_inputs_or_outputs_says_in_a_line_what_makes_them(mounted: MountedStore, tmp_path: Path) -> None:
+    file = mounted.mountpoint / "animals" / "v0" / "1"
+    out = tmp_path / "out"
+    used, logged = "what it opens in a mount of the store is used", "what it puts, or writes into a draft, is logged"
+    put = shlex.join(map(os.fsdecode, mounted.line("-q", "put", out, "-n", "out")))
+    lines = {
+        "true": [f"used no version and logged none: {used}, {logged} (`artfs run --help`)"],
+        f"cat {file}": [f"logged no version: {logged} (`artfs run --help`)"],
+        f"echo x > {out} && {put}": [f"used no version: {used} (`artfs run --help`)"],
+        f"cat {file} > {out} && {put}": [],
+        "false": [],
+    }
+    for line, expected in lines.items():
+        said = mounted.run("run", "sh", "-c", line).err.decode().splitlines()
+        assert [text.split(maxsplit=3)[3] for text in said] == expected, line
+    assert mounted.run("run", "-q", "true").err == b""
+
+
+def test_a_run_names_the_drafts_that_it_wrote_and_that_are_not_committed(staged: MountedStore) -> None:
+    staged.done("put", numbered(staged.top / "animals", 2), "-n", "animals")
+    committed = Path(staged.done("stage", "weights", "--new").text)
+    left = Path(staged.done("stage", "animals", "--as", "left").text)
+    commit = shlex.join(map(os.fsdecode, staged.line("-q", "commit", committed)))
+    script = f"cat {staged.mountpoint}/animals/latest/1 > {committed}/w && {commit} && echo x > {left}/y"
+    ended = staged.run("run", "--name", "train", "sh", "-c", script)
+    (run,) = [row["id"] for row in staged.done("runs", "--json").json]
+    assert ended.err.decode() == (
+        f"artfs: run {run} wrote into the draft '{left}', which is not committed yet: `artfs commit {left}` makes a"
+        " version of it, as an output of the run\n"
+    )
+    assert edges(staged.store, EdgeKind.LOGGED) == {"train": {"weights:v0"}}
+    status = staged.done("status", left)
+    assert status.lines[1] == f"written by run {run}: the next commit is an output of it"
+    assert staged.done("status", left, "--json").json["runs"] == [run]
+    assert [draft["runs"] for draft in staged.done("drafts", "--json").json] == [[], [run]]
+    done = staged.run("commit", left)
+    assert (done.text, done.err.decode()) == ("animals:v1", f"artfs: animals:v1 is an output of run {run}\n")
+    assert edges(staged.store, EdgeKind.LOGGED) == {"train": {"weights:v0", "animals:v1"}}
+    assert edges(staged.store) == {"train": {"animals:v0"}}
+    assert run in staged.done("lineage", "animals", "--up").text
+    (left / "later").touch()
+    assert staged.done("commit", left, "--json").json["runs"] == []
+    (left / "named").touch()
+    assert staged.done("commit", left, "--run", "train", "--json").json["runs"] == [run]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
@@ -74,15 +130,17 @@ def test_a_run_whose_processes_were_killed_has_crashed_and_keeps_its_inputs(moun
         assert process.stdout is not None
         assert [process.stdout.readline() for _ in range(2)] == [b"3\n", b"read\n"]
         (command,) = children(process.pid)
-        mounted.done("runs")
-        assert edges(mounted.store) == {"step": {"animals:v0"}}  # while it runs
+        shown = mounted.done("lineage", "animals", "--down").lines  # while it runs
+        assert [line.split()[-4:] for line in shown[1:]] == [["running", "(open,", "1", "entry)"]]
         process.kill()
         process.wait()
         os.kill(command, signal.SIGKILL)
         wait_until(lambda: b"crashed" in mounted.done("runs").out)
+    assert edges(mounted.store) == {"step": set()}
+    mounted.done("gc")
     assert states(mounted.store) == {"step": "crashed"}
     assert edges(mounted.store) == {"step": {"animals:v0"}}
-    wait_until(lambda: _folded(mounted))
+    wait_until(lambda: _flushed(mounted))
 
 
 DAEMON = """
@@ -113,10 +171,10 @@ def test_what_a_daemon_opens_after_the_end_of_its_run_is_an_input_too(mounted: M
     assert edges(mounted.store) == {"step": set()}
     os.write(go, b"!")
     assert os.read(reading, 1) == b"!"
-    mounted.done("runs")
+    mounted.done("gc")
     assert edges(mounted.store) == {"step": {"animals:v0"}}
     os.write(go, b"!")
-    wait_until(lambda: _folded(mounted))
+    wait_until(lambda: _flushed(mounted))
     for descriptor in (waiting, go, reading, done):
         os.close(descriptor)
 

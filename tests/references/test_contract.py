@@ -1,4 +1,4 @@
-"""What every handler promises, held by that of `file:` and by one of objects that are identified by their ETag."""
+"""The contract of reference handlers, for `file:` and for objects that are identified by their ETag."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from artfs.references.handler import Handler
 from artfs.references.local import LocalFiles
 from artfs.testing.handlers import HandlerContract, Source
-from tests.support.memoryobjects import MemoryObjects
+from tests.support.models.memoryobjects import MemoryObjects
 
 
 class _Files:

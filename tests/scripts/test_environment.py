@@ -27,12 +27,23 @@ def bare(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_user_who_may_not_install_is_told_all_that_is_missing_in_one_line(bare: Path) -> None:
+def test_a_user_who_may_not_install_reads_in_one_line_all_that_is_missing(bare: Path) -> None:
     done = _prepare(bare)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    for package in ["fuse3", "libfuse3-dev", "pkg-config", "gcc", "rsync", "sqlite3", "unzip", "attr", "npm"]:
+    for package in [
+        "fuse3",
+        "libfuse3-dev",
+        "pkg-config",
+        "gcc",
+        "rsync",
+        "sqlite3",
+        "unzip",
+        "attr",
+        "npm",
+        "chromium",
+    ]:
         assert f" {package}" in done.stderr
     assert "apt-get install" in done.stderr
 
@@ -57,9 +68,46 @@ def test_a_checkout_that_cannot_be_written_to_is_named(bare: Path) -> None:
     )
 
 
-def _prepare(bare: Path) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize(
+    ("level", "installed"), [("running", "checkout"), ("checks", "checkout[dev]"), ("tests", "checkout[dev,tests]")]
+)
+def test_what_runs_artfs_is_installed_without_linters_and_without_what_tests_need(
+    bare: Path, level: str, installed: str
+) -> None:
+    calls = _prepared_machine(bare)
+    done = _prepare(bare, level)
+    assert (done.returncode, done.stdout) == (0, ""), done
+    assert [line for line in calls.read_text().splitlines() if "pip install" in line] == [
+        f"-m pip install --progress-bar off --editable {bare}/{installed}"
+    ]
+    # All that was needed for more is there for less; nothing is done twice.
+    calls.write_text("")
+    for again in ("running", level):
+        assert _prepare(bare, again).stderr == ""
+    assert "pip" not in calls.read_text()
+
+
+def _prepared_machine(bare: Path) -> Path:
+    """Have all system packages there, and a Python that notes in a file how it was called."""
+    calls = bare / "calls"
+    here = shutil.which("bash")
+    for program in (
+        *("fusermount3", "pkg-config", "gcc", "cmp", "getfattr", "git", "npm", "rsync", "sqlite3", "unzip", "zsh"),
+        *("chromium", "losetup", "mkfs.ext4", "mkfs.xfs"),
+    ):
+        _program(bare / "bin" / program, "exit 0")
+    _program(
+        bare / "bin" / "python3",
+        f"""echo "$*" >>{calls}
+        if [ "$1 $2" = "-m venv" ]; then mkdir -p "$4/bin"; echo 'exec {here} {bare}/bin/python3 "$@"' >"$4/bin/python"
+        {shutil.which("chmod")} +x "$4/bin/python"; fi""",
+    )
+    return calls
+
+
+def _prepare(bare: Path, level: str = "tests") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(bare / "bin" / "bash"), "-c", ". scripts/lib/environment.sh; prepare_environment tests"],
+        [str(bare / "bin" / "bash"), "-c", f". scripts/lib/environment.sh; prepare_environment {level}"],
         cwd=bare / "checkout",
         env={"PATH": str(bare / "bin")},
         stdin=subprocess.DEVNULL,

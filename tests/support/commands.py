@@ -29,12 +29,21 @@ class Ended:
     Attributes:
         code: Its exit code.
         out: Its standard output.
-        err: Its standard error.
+        err: Its standard error, without the note that it made the store, as the first of many a test does.
+        made_store: There was that note.
     """
 
     code: int
     out: bytes
     err: bytes
+    made_store: bool = False
+
+    @classmethod
+    def of(cls, code: int, out: bytes, err: bytes) -> Ended:
+        """Take the note that it made the store out of standard error."""
+        lines = err.splitlines(keepends=True)
+        left = [line for line in lines if b"made a store in " not in line]
+        return cls(code, out, b"".join(left), len(left) < len(lines))
 
     @property
     def text(self) -> str:
@@ -79,12 +88,18 @@ class Commands:
         self._captured.readouterr()
         code = main([os.fsdecode(argument) for argument in arguments])
         out, err = self._captured.readouterr()
-        return Ended(code, out, err)
+        return Ended.of(code, out, err)
 
     def done(self, *arguments: Argument) -> Ended:
         """Run a command in this process that must end well and have nothing to complain of."""
         ended = self(*arguments)
         assert (ended.code, ended.err) == (0, b""), ended
+        return ended
+
+    def noted(self, *arguments: Argument) -> Ended:
+        """Run a command in this process that must end well and has one line to say besides."""
+        ended = self(*arguments)
+        assert (ended.code, ended.err.count(b"\n")) == (0, 1), ended
         return ended
 
     def line(self, *arguments: Argument) -> list[bytes]:
@@ -114,7 +129,7 @@ class Commands:
             env={**self.environment, **(environment or {})},
             timeout=120,
         )
-        return Ended(ended.returncode, ended.stdout or b"", ended.stderr)
+        return Ended.of(ended.returncode, ended.stdout or b"", ended.stderr)
 
 
 def store_state(store: Path) -> dict[str, bytes]:

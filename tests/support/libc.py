@@ -6,9 +6,12 @@ A path is bytes, relative to the current directory unless it is absolute. Errors
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final, NamedTuple
 
 __all__ = [
@@ -18,6 +21,7 @@ __all__ = [
     "RENAME_NOREPLACE",
     "RENAME_WHITEOUT",
     "DirectoryEntry",
+    "SharedMapping",
     "access",
     "creat",
     "fallocate",
@@ -47,6 +51,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.getdents64.restype = ctypes.c_ssize_t
 _libc.syscall.restype = ctypes.c_long
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+_libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+_PROT_READ_WRITE: Final = mmap.PROT_READ | mmap.PROT_WRITE
+_MAP_FAILED: Final = ctypes.c_void_p(-1).value
 
 _DIRENT: Final = struct.Struct("=QqHB")  # inode number, offset of what follows, record length, type; then the name
 
@@ -130,3 +139,28 @@ def getdents(descriptor: int, size: int) -> Iterator[DirectoryEntry]:
         name = data[at + _DIRENT.size : at + length].partition(b"\0")[0]
         yield DirectoryEntry(name, inode, following)
         at += length
+
+
+class SharedMapping(AbstractContextManager["SharedMapping"]):
+    """The first page of a file, mapped for writing; unlike `mmap.mmap` it keeps no descriptor.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            self._address = _libc.mmap(None, mmap.PAGESIZE, _PROT_READ_WRITE, mmap.MAP_SHARED, descriptor, 0)
+        finally:
+            os.close(descriptor)
+        if self._address == _MAP_FAILED:
+            raise OSError(ctypes.get_errno(), "mmap")
+
+    def store(self, value: int) -> None:
+        """Store a byte at the beginning."""
+        ctypes.memset(self._address, value, 1)
+
+    def __exit__(self, *_error: object) -> None:
+        """Unmap the page."""
+        _libc.munmap(self._address, mmap.PAGESIZE)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import termios
 from collections.abc import Mapping, Sequence
 
 __all__ = ["on_terminal"]
 
 
 def on_terminal(
-    command: Sequence[bytes], environment: Mapping[str, str], *, out: bool = True, err: bool = True
+    command: Sequence[bytes], environment: Mapping[str, str], *, out: bool = True, err: bool = True, columns: int = 100
 ) -> tuple[int, bytes, bytes]:
     """Run a program with a terminal as its standard output, its standard error, or both.
 
@@ -19,11 +20,13 @@ def on_terminal(
         environment: Of the process.
         out: Standard output is the terminal; else it is kept apart.
         err: Standard error is the terminal.
+        columns: The terminal's width; it has 24 lines.
 
     Returns:
         The exit code, what the terminal got, and standard output where that is kept apart.
     """
     control, terminal = os.openpty()
+    termios.tcsetwinsize(terminal, (24, columns))
     with subprocess.Popen(
         command,
         stdout=terminal if out else subprocess.PIPE,

@@ -14,7 +14,7 @@ from artfs.errors import IntegrityError, NotFoundError
 from artfs.names import parse_ref
 from artfs.store import Store, open_store
 from artfs.vfs import ROOT_INODE, Attr, StoreView
-from tests.support.trees import make_odd_tree, snapshot
+from tests.support.data.trees import make_odd_tree, snapshot
 
 
 @pytest.fixture
@@ -104,12 +104,12 @@ def test_only_what_can_change_is_volatile(store: Store) -> None:
 
 def test_a_deleted_version_goes_out_of_sight_and_what_is_open_in_it_reads_on(store: Store, tmp_path: Path) -> None:
     view = StoreView(store)
-    held = _walk(view, b"animals", b"v0", b"plain.txt")
+    open_before = _walk(view, b"animals", b"v0", b"plain.txt")
     store.put([tmp_path / "odd"], NewVersion(name="animals"))
     store.catalog.delete_version(parse_ref("animals:v0"), current_actor(), delete_aliases=True)
     assert view.lookup(_walk(view, b"animals").ino, b"v0") is None
     assert view.readlink(_walk(view, b"animals", b"latest").ino) == b"v1"
-    assert bytes(StoreView(store).read(held.ino, 0, 100)) == b"contents 0"
+    assert bytes(StoreView(store).read(open_before.ino, 0, 100)) == b"contents 0"
 
 
 def test_names_and_numbers_that_are_not_there_are_not_found(store: Store) -> None:
@@ -147,7 +147,7 @@ def test_damage_is_an_error_that_names_the_path_and_its_neighbours_read_on(store
     view = StoreView(store)
     path = _walk(view, b"animals", b"v0", b"size-32769")
     whole = bytes(view.read(path.ino, 0, path.size))
-    for pack in store.layout.packs.glob("*/*.pack"):
+    for pack in store.path.glob("packs/*/*.pack"):
         data = bytearray(pack.read_bytes())
         at = data.find(whole[:64])
         if at >= 0:

@@ -1,1 +1,1 @@
-"""One module per command, of the command's name; its `command` is what the group runs."""
+"""One module per command; each defines `command`."""

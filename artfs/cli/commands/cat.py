@@ -6,12 +6,12 @@ import click
 
 from artfs.cli.arguments import PATH_REF
 from artfs.cli.command import command as artfs_command
-from artfs.cli.entries import follow
-from artfs.cli.output import write
+from artfs.cli.render.output import write
 from artfs.cli.settings import Settings
 from artfs.errors import IntegrityError, InvalidInputError
 from artfs.format.node import Kind
 from artfs.names import EntryPath, VersionRef, printable
+from artfs.store.read.symlinks import entry_through_links
 
 __all__ = ["command"]
 
@@ -29,9 +29,12 @@ def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) 
         files = []
         for ref, path in refs:  # all of them exist before the first is written
             name = f"{ref}/{printable(b'/'.join(path))}"
-            entry = follow(store, settings.version_to_read(store, ref), path)
+            _path, entry = entry_through_links(store, settings.version_to_read(store, ref), path)
             if entry.kind == Kind.DIRECTORY:
-                raise InvalidInputError(f"{name} is a directory: name a file in it, or write it out with `artfs get`")
+                raise InvalidInputError(
+                    f"{name.rstrip('/')} is a directory: name a file in it, as {name.rstrip('/')}/FILE, or write it out"
+                    " with `artfs get`"
+                )
             files.append((name, entry))
         for name, entry in files:
             try:

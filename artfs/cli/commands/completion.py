@@ -1,11 +1,11 @@
-"""`artfs completion`: what makes a shell complete artfs's words."""
+"""`artfs completion`: print the script for a shell's completion."""
 
 from __future__ import annotations
 
 import click
 
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import print_line
+from artfs.cli.render.output import print_line
 
 __all__ = ["command"]
 
@@ -22,10 +22,11 @@ __all__ = ["command"]
 def command(shell: str) -> None:
     """Print the script that completes words in a shell.
 
-    It completes commands, options, artifacts, versions and aliases. Add it to the shell's start-up file as the examples
+    It completes commands, options, artifacts, versions and aliases, paths in versions, runs, tags, types and mounted
+    directories. Add it to the shell's start-up file as the examples
     do, or try it at once: eval "$(artfs completion bash)".
     """
+    from artfs.cli.completion import script
     from artfs.cli.root import COMPLETE_VARIABLE, cli
-    from artfs.cli.shells import script
 
     print_line(script(cli, shell, COMPLETE_VARIABLE))

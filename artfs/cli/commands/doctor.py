@@ -1,20 +1,22 @@
-"""`artfs doctor`: is this machine fit, and what to do about it."""
+"""`artfs doctor`: check this machine and the store."""
 
 from __future__ import annotations
 
 import click
 
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import Document, json_option, print_document, print_line
+from artfs.cli.render.messages import is_quiet
+from artfs.cli.render.output import json_option, print_document, print_line
 from artfs.cli.settings import Settings
+from artfs.documents.document import Document
 from artfs.errors import ArtfsError
-from artfs.fuse.checkup import Check
+from artfs.fuse.device.doctor import Check
 from artfs.names import printable
 
 __all__ = ["command"]
 
 
-@artfs_command("doctor", examples=("artfs doctor", "artfs --store /data/artifacts doctor --json"))
+@artfs_command("doctor", examples=("artfs doctor", "artfs --store ~/artifacts doctor --json"))
 @json_option
 @click.pass_obj
 def command(settings: Settings, as_json: bool) -> None:
@@ -24,8 +26,8 @@ def command(settings: Settings, as_json: bool) -> None:
     `problem` tells of something that does not work, one with `warning` of something that could be better. The exit
     code is 1 if there is a problem.
     """
-    from artfs.cli.checkup import check_limits, check_software, check_store
-    from artfs.fuse.checkup import check_fuse, check_mounts
+    from artfs.cli.doctor import check_limits, check_software, check_store
+    from artfs.fuse.device.doctor import check_fuse, check_mounts
 
     checks = [
         *check_software(),
@@ -40,6 +42,8 @@ def command(settings: Settings, as_json: bool) -> None:
     else:
         width = max(len(check.what) for check in checks if not check.what.startswith("mount "))
         for check in checks:
+            if is_quiet() and check.state == "ok":
+                continue
             print_line(f"{check.state:<8} {printable(check.what):<{width}}  {printable(check.found)}")
             if check.advice:
                 print_line(f"{'':<8} {'':<{width}}  -> {printable(check.advice)}")

@@ -1,4 +1,4 @@
-"""`artfs edit`: change what is said of a version or an artifact."""
+"""`artfs edit`: change the description, metadata and time to live."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import click
 
 from artfs.cli.arguments import DURATION, METADATA, REF, TEXT, metadata_of
 from artfs.cli.command import command as artfs_command
-from artfs.cli.documents import artifact_document, version_document
-from artfs.cli.output import Document, json_option, print_document, print_result
+from artfs.cli.render.output import json_option, print_document, print_done
 from artfs.cli.settings import Settings
+from artfs.documents.artifacts import artifact_document, version_document
+from artfs.documents.document import Document
 from artfs.errors import InvalidInputError
 from artfs.names import LATEST, VersionRef
 
@@ -50,7 +51,8 @@ def command(
 ) -> None:
     """Change what is said of a version.
 
-    That is its description, metadata and time to live; its contents never change.
+    That is its description, metadata and time to live; its contents never change. Tags are changed by `artfs tag`,
+    aliases by `artfs alias`.
     """
     metadata = metadata_of(meta)
     changes_version = bool(metadata or removed or ttl is not None)
@@ -58,7 +60,7 @@ def command(
         raise click.UsageError("nothing to change is given: name at least one option")
     if of_artifact and (changes_version or description is None or ref.selector != LATEST):
         raise click.UsageError("--artifact goes with a bare NAME and --description alone")
-    with settings.open_store() as store:
+    with settings.open_store_of(ref.name) as store:
         if of_artifact:
             document = _edit_artifact(store, ref, description or "")
         else:
@@ -66,7 +68,7 @@ def command(
     if as_json:
         print_document(document)
     else:
-        print_result(document.get("ref", ref.name), "the change is made")
+        print_done(document.get("ref", ref.name), "the change is made")
 
 
 def _edit_artifact(store: Store, ref: VersionRef, description: str) -> Document:
@@ -90,7 +92,7 @@ def _edit_version(
     from artfs.catalog import VersionEdit, current_actor
 
     def edit(version: Version) -> VersionEdit:
-        """Runs under the catalog's lock: what another process changed a moment ago is not lost."""
+        """Merge under the catalog's lock, so that no change of another process is lost."""
         return VersionEdit(
             description=UNSET if description is None else description,
             metadata=_merged(version, metadata, removed) if metadata or removed else UNSET,

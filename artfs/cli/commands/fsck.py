@@ -1,16 +1,19 @@
-"""`artfs fsck`: check a store, make its index again, and set damaged packs aside."""
+"""`artfs fsck`: check a store, rebuild its index, and quarantine damaged packs."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
 
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import Document, json_option, json_text, print_document, print_line, shown
-from artfs.cli.progress import progress_bar
+from artfs.cli.render.messages import is_quiet
+from artfs.cli.render.output import json_option, print_document, print_line, shown
+from artfs.cli.render.progress import progress_bar
 from artfs.cli.settings import Settings
+from artfs.documents.document import Document, json_text
 from artfs.errors import IntegrityError
 from artfs.names import printable
 
@@ -24,22 +27,24 @@ _PATHS_SHOWN = 1000
 
 @artfs_command("fsck", examples=("artfs fsck", "artfs fsck --read-data", "artfs fsck --repair", "artfs fsck --json"))
 @click.option("--read-data", is_flag=True, help="Read all data too, and compare it with the digests.")
-@click.option("--repair", is_flag=True, help="Make a bad index again, and set bad packs aside. Deletes nothing.")
+@click.option("--repair", is_flag=True, help="Make a bad index again, set bad packs aside, mend owners.")
 @json_option
 @click.pass_obj
 def command(settings: Settings, read_data: bool, repair: bool, as_json: bool) -> None:
     """Check everything in the store, and repair what can be repaired.
 
-    Packs, journal, index, trees and open drafts are held against the invariants of `artfs help format`. Each finding
+    Packs, journal, index, trees and open drafts are checked for the invariants of `artfs help format`. Each finding
     is a line that begins with the invariant that is broken; then follow the paths that the damage concerns. The exit
     code is 7 if anything is damaged. Mounts and writers may go on meanwhile.
 
     --repair makes a damaged index again from journal and packs, and keeps the old one. It copies what is sound in
     damaged packs to new ones, and sets them aside in the store's directory quarantine/. With --read-data it finds
     damaged data too. Paths of which something is lost stay listed, until the same contents are stored again or
-    their versions are deleted. A damaged journal and damaged drafts are only listed.
+    their versions are deleted. A damaged journal and damaged drafts are only listed. Files that belong to another user,
+    or in a shared store lack rights of the group, are given to those whose store it is, if root runs it. Nothing is
+    deleted.
     """
-    from artfs.vfs.fsck import check_store
+    from artfs.drafts.fsck import check_store
 
     with progress_bar("checking") as progress:
         report = check_store(settings.store_path, read_data=read_data, repair=repair, progress=progress)
@@ -70,7 +75,7 @@ def _print(report: Report, read_data: bool) -> None:
         kept = report.rebuilt.kept
         what = f"; the old one is kept in {printable(str(kept))}" if kept else ""
         print_line(f"made the index again from the journal and {report.rebuilt.packs:,} packs{what}")
-    if report.clean:
+    if report.clean and not is_quiet():
         data = "" if read_data else " (their data was not read: --read-data)"
         print_line(f"no damage: checked journal, index, trees, drafts and {report.packs:,} packs{data}")
 
@@ -84,13 +89,15 @@ def _line(finding: Finding) -> str:
 
 
 def _advice(report: Report) -> str:
-    """What to do about what is left."""
+    """Advise what to do about the findings that are left."""
     count = f"{_counted(len(report.findings), 'finding')}, {_counted(len(report.affected), 'path')} affected"
     parts = {finding.part.value for finding in report.findings}
     if "journal" in parts:
         return f"{count}; restore the journal from a backup, the index may know more than it"
     if "index" in parts and report.rebuilt is None:
         return f"{count}; `artfs fsck --repair` makes the index again"
+    if parts == {"owner"}:
+        return f"{count}; have root run `artfs fsck --repair`, which gives the files to those whose store it is"
     if parts == {"draft"}:
         return f"{count}; copy out what can still be read of the drafts named above, then `artfs discard` them"
     if "pack" in parts:
@@ -112,8 +119,13 @@ def _document(report: Report) -> Document:
         "died": report.died,
         "quarantined": [structs.asdict(pack) for pack in report.quarantined],
         "rebuilt": report.rebuilt is not None,
-        "old_index": None if report.rebuilt is None or report.rebuilt.kept is None else str(report.rebuilt.kept),
+        **_old_index(report),
     }
+
+
+def _old_index(report: Report) -> Document:
+    kept = None if report.rebuilt is None else report.rebuilt.kept
+    return {"old_index": None} if kept is None else json_text("old_index", os.fsencode(kept))
 
 
 def _finding(finding: Finding) -> Document:

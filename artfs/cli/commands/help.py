@@ -6,21 +6,25 @@ from importlib import resources
 
 import click
 
+from artfs.cli.arguments import TOPIC
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import print_line, write
+from artfs.cli.render.output import print_line
+from artfs.cli.render.page import print_page
 from artfs.errors import NotFoundError
 from artfs.names import quoted
+from artfs.spelling import nearest
 
 __all__ = ["command"]
 
 
-@artfs_command("help", examples=("artfs help", "artfs help commands", "artfs help put"))
-@click.argument("topic", required=False)
+@artfs_command("help", examples=("artfs help", "artfs help tasks", "artfs help put"))
+@click.argument("topic", required=False, type=TOPIC)
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:
     """Print a page of the documentation.
 
-    Or the help of a command; without a topic, a list of the pages.
+    Or the help of a command; without a topic, a list of the pages. On a terminal a page is laid out, and shown by
+    $PAGER or `less` if it is longer than the screen.
     """
     pages = {
         page.name.removesuffix(".md").lower(): page
@@ -33,12 +37,16 @@ def command(ctx: click.Context, topic: str | None) -> None:
             print_line(f"{name:<14}{title}")
         return
     if page := pages.get(topic.lower()):
-        write(page.read_bytes())
+        print_page(page.read_bytes())
         return
     from artfs.cli.root import cli
 
     root = ctx.find_root()
     described = cli.get_command(root, topic)
     if described is None:
-        raise NotFoundError(f"no page and no command is called {quoted(topic)}: `artfs help` lists the pages")
+        said = f"no page and no command is called {quoted(topic)}"
+        meant = nearest(topic, (*pages, *cli.list_commands(root)))
+        if meant is not None:
+            raise NotFoundError(f"{said}: did you mean `artfs help {meant}`? `artfs help` lists the pages")
+        raise NotFoundError(f"{said}: `artfs help` lists the pages")
     print_line(described.get_help(click.Context(described, info_name=topic, parent=root)))

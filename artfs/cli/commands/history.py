@@ -1,4 +1,4 @@
-"""`artfs history`: every change to the catalog, from the journal."""
+"""`artfs history`: changes to the catalog, from the journal."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from artfs.cli.arguments import VERSION
-from artfs.cli.changes import Changes
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import Document, json_option, print_document, print_documents, print_line
+from artfs.cli.render.output import json_option, print_document, print_documents, print_line
 from artfs.cli.settings import Settings
-from artfs.errors import InvalidInputError, NotFoundError
-from artfs.names import parse_ref
+from artfs.documents.document import Document
+from artfs.documents.history import HistoryReader, history_subject
+from artfs.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from artfs.catalog import Catalog, Record
+    from artfs.catalog import Catalog, JournalRecord
 
 __all__ = ["command"]
 
@@ -48,19 +48,19 @@ def command(
         if verify:
             _verify(store.catalog, head, as_json)
             return
-        found: Iterable[tuple[Record, Document]] = _records(store.catalog, *_wanted(store.catalog, ref))
+        found: Iterable[tuple[JournalRecord, Document]] = _records(store.catalog, *history_subject(store.catalog, ref))
         if max_count is not None:
             found = deque(found, max_count)
         if as_json:
             print_documents(document for _record, document in found)
             return
         for record, document in found:
-            for line in Changes.lines(record, document):
+            for line in HistoryReader.lines(record, document):
                 print_line(line)
 
 
 def _verify(catalog: Catalog, head: str | None, as_json: bool) -> None:
-    from artfs.catalog.audit import verify_chain
+    from artfs.catalog.check import verify_chain
 
     count, last = verify_chain(catalog, None if head is None else bytes.fromhex(head))
     if as_json:
@@ -71,30 +71,9 @@ def _verify(catalog: Catalog, head: str | None, as_json: bool) -> None:
         )
 
 
-def _wanted(catalog: Catalog, ref: str | None) -> tuple[int | None, int | None]:
-    """Give the artifact (a deleted one too), and with `:` the version, whose history is asked for."""
-    if ref is None:
-        return None, None
-    parsed = parse_ref(ref)
-    with catalog.view() as view:
-        name = view.name(parsed.name)
-        if name is None:
-            raise NotFoundError(f"artifact {parsed.name} does not exist: `artfs ls` shows which do")
-        serial = name.serial or name.owner
-        if ":" not in ref:
-            return serial, None
-        if not isinstance(parsed.selector, int):
-            return serial, view.resolve(parsed).index
-        if parsed.selector >= name.next_index:
-            raise NotFoundError(
-                f"{parsed} does not exist: `artfs log {parsed.name}` shows the versions of {parsed.name}"
-            )
-        return serial, parsed.selector
-
-
-def _records(catalog: Catalog, artifact: int | None, index: int | None) -> Iterator[tuple[Record, Document]]:
-    changes = Changes()
+def _records(catalog: Catalog, artifact: int | None, index: int | None) -> Iterator[tuple[JournalRecord, Document]]:
+    reader = HistoryReader()
     for record in catalog.history():
-        document = changes.read(record, artifact, index)
+        document = reader.document(record, artifact, index)
         if document is not None:
             yield record, document

@@ -1,4 +1,4 @@
-"""`artfs link`: the same contents under another name."""
+"""`artfs link`: make a version with the same contents under another name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import click
 
 from artfs.cli.arguments import ALIAS, NAME, REF
 from artfs.cli.command import command as artfs_command
-from artfs.cli.documents import version_document
-from artfs.cli.output import json_option, print_document, print_result
+from artfs.cli.forgotten_colon import refuse_forgotten_colon
+from artfs.cli.render.output import json_option, print_document, print_result
 from artfs.cli.settings import Settings
+from artfs.documents.artifacts import version_document
 from artfs.names import Alias, ArtifactName, VersionRef
 
 __all__ = ["command"]
@@ -27,8 +28,13 @@ def command(settings: Settings, ref: VersionRef, name: ArtifactName, aliases: tu
     """
     from artfs.catalog import current_actor
 
-    with settings.open_store() as store:
-        logged = store.catalog.link(ref, name, current_actor(), aliases=aliases)
+    with settings.open_store_of(ref.name) as store:
+        with store.catalog.view() as view:
+            is_new = view.artifact_by_name(name) is None
+        if is_new:
+            otherwise = f"for an artifact of that name give the version too, as in `artfs link {ref.name}:vN {name}`"
+            refuse_forgotten_colon(store, ref, name, "artfs link", otherwise)
+        logged = store.catalog.link(ref, name, current_actor(settings.run_in(store)), aliases=aliases)
         with store.catalog.view() as view:
             document = version_document(view, logged.version)
     if as_json:

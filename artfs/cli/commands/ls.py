@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from artfs.cli.arguments import PATH_REF
+from artfs.cli.arguments import PATH_REF, TAG
 from artfs.cli.command import command as artfs_command
-from artfs.cli.documents import artifact_document, entry_document
-from artfs.cli.output import json_option, print_documents, print_line, print_table, shown
+from artfs.cli.render.output import json_option, mode_text, print_documents, print_line, print_table, shown, size_text
 from artfs.cli.settings import Settings
-from artfs.cli.text import local_time, mode_text, size_text
+from artfs.documents.artifacts import artifact_document, entry_document, version_document
+from artfs.documents.document import local_time
 from artfs.format.node import Entry, Kind
-from artfs.names import EntryPath, VersionRef
+from artfs.format.reference import decode_reference
+from artfs.names import EntryPath, Tag, VersionRef, printable
+from artfs.store.read.symlinks import entry_to_list
 
 if TYPE_CHECKING:
     from artfs.catalog import Artifact, View
@@ -29,26 +31,50 @@ __all__ = ["command"]
         "artfs ls animals",
         "artfs ls -l animals:v3/images",
         "artfs ls -R animals:best --json",
+        "artfs ls --tag clean",
     ),
 )
 @click.argument("ref", required=False, metavar="[REF[/PATH]]", type=PATH_REF)
-@click.option("-l", "long", is_flag=True, help="Mode, size, time and link target too; of artifacts, their aliases.")
+@click.option(
+    "-l",
+    "long",
+    is_flag=True,
+    help="Mode, size, time, where links and references lead; of artifacts, their aliases.",
+)
 @click.option("-R", "recursive", is_flag=True, help="Everything below, as paths.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    type=TAG,
+    help="The versions with this tag, of all artifacts (repeatable: with all).",
+)
 @json_option
 @click.pass_obj
 def command(
-    settings: Settings, ref: tuple[VersionRef, EntryPath] | None, long: bool, recursive: bool, as_json: bool
+    settings: Settings,
+    ref: tuple[VersionRef, EntryPath] | None,
+    long: bool,
+    recursive: bool,
+    tags: tuple[Tag, ...],
+    as_json: bool,
 ) -> None:
     """List the artifacts, or what is in a version.
 
+    An artifact of which all versions are deleted shows `deleted` if `artfs undelete` can bring some back, else `-`.
     Directories end in `/`. Paths are relative to the directory that is listed.
     """
     if ref is None and recursive:
         raise click.UsageError("-R needs a REF: give one")
+    if tags and (ref is not None or long):
+        raise click.UsageError("--tag lists the versions of all artifacts: `artfs log NAME --tag TAG` those of one")
     with settings.open_store() as store:
         if ref is None:
             with store.catalog.view() as view:
-                _artifacts(view, long, as_json)
+                if tags:
+                    _tagged(view, frozenset(tags), as_json)
+                else:
+                    _artifacts(view, long, as_json)
             return
         _entries(store, *ref, recursive=recursive, long=long, as_json=as_json)
 
@@ -64,12 +90,27 @@ def _artifacts(view: View, long: bool, as_json: bool) -> None:
     print_table(header, [_artifact_row(view, artifact, long) for artifact in artifacts], right=(3, 4))
 
 
+def _tagged(view: View, tags: frozenset[str], as_json: bool) -> None:
+    """List the versions that have all of some tags."""
+    versions = [v for artifact in view.artifacts() for v in view.versions(artifact.serial) if tags <= set(v.tags)]
+    if as_json:
+        print_documents(version_document(view, version) for version in versions)
+        return
+    rows = [(str(view.ref(v)), local_time(v.created_ns), size_text(v.size), ",".join(v.tags)) for v in versions]
+    print_table(("VERSION", "LOGGED", "SIZE", "TAGS"), rows, right=(2,))
+
+
 def _artifact_row(view: View, artifact: Artifact, long: bool) -> list[str]:
     versions = sum(1 for _version in view.versions(artifact.serial))
     latest = view.latest(artifact.serial)
     row = [artifact.name, artifact.type]
     if latest is None:
-        row += ["-", str(versions), "-", local_time(artifact.created_ns)]
+        row += [
+            "deleted" if view.undeletable(artifact.serial) else "-",
+            str(versions),
+            "-",
+            local_time(artifact.created_ns),
+        ]
     else:
         row += [latest.name, str(versions), size_text(latest.size), local_time(latest.created_ns)]
     if long:
@@ -80,7 +121,7 @@ def _artifact_row(view: View, artifact: Artifact, long: bool) -> list[str]:
 
 def _entries(store: Store, ref: VersionRef, path: EntryPath, *, recursive: bool, long: bool, as_json: bool) -> None:
     """List a directory by relative paths, a file by its own; JSON has paths from the version's top."""
-    entry = store.entry(store.version(ref), path)
+    entry = entry_to_list(store, store.version(ref), path)
     above = b"".join(name + b"/" for name in path)
     if entry.kind != Kind.DIRECTORY:
         above, entries = b"", iter([(b"/".join(path), entry)])
@@ -98,5 +139,9 @@ def _short(path: bytes, entry: Entry) -> str:
 
 
 def _long(path: bytes, entry: Entry) -> str:
-    target = f" -> {shown(entry.extra)}" if entry.kind == Kind.SYMLINK else ""
+    target = ""
+    if entry.kind == Kind.SYMLINK:
+        target = f" -> {shown(entry.extra)}"
+    elif entry.kind == Kind.REFERENCE:
+        target = f" -> {printable(decode_reference(entry).uri)}"
     return f"{mode_text(entry)} {entry.size:>14,} {local_time(entry.mtime_ns)} {_short(path, entry)}{target}"

@@ -6,7 +6,7 @@ import click
 
 from artfs.cli.arguments import NAME
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import json_option, print_document, print_result
+from artfs.cli.render.output import json_option, print_document, print_done
 from artfs.cli.settings import Settings
 from artfs.names import ArtifactName
 
@@ -22,9 +22,9 @@ def command(settings: Settings, name: ArtifactName, new: ArtifactName, as_json: 
     """Rename an artifact, with all its versions and aliases."""
     from artfs.catalog import current_actor
 
-    with settings.open_store() as store:
+    with settings.open_store_of(name) as store:
         store.catalog.rename(name, new, current_actor())
     if as_json:
         print_document({"name": new, "previous": name})
     else:
-        print_result(new, f"{name} is renamed to {new}")
+        print_done(new, f"{name} is renamed to {new}")

@@ -1,23 +1,26 @@
-"""`artfs runs`: which runs there are, and all about one."""
+"""`artfs runs`: list runs, or show one."""
 
 from __future__ import annotations
 
 import shlex
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
-from artfs.cli.arguments import TEXT
-from artfs.cli.command import ArtfsGroup
+from artfs.cli.all_versions import all_versions_option, versions_meant
+from artfs.cli.arguments import JOB_TYPE, REF_OR_FILE, RUN, TEXT
+from artfs.cli.command import ArtfsGroup, common_options
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import json_option, print_document, print_documents, print_line, print_table
+from artfs.cli.render.output import json_option, print_document, print_documents, print_line, print_table
 from artfs.cli.settings import Settings
-from artfs.cli.text import local_time
-from artfs.names import printable
+from artfs.documents.document import local_time
+from artfs.errors import InvalidInputError
+from artfs.names import VersionRef, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from artfs.catalog import Run, View
 
@@ -31,48 +34,92 @@ _LONGEST = 60
 @click.group(
     "runs",
     cls=ArtfsGroup,
-    examples=("artfs runs", "artfs runs --state failed -n 5", "artfs runs show 0123abcd"),
+    examples=(
+        "artfs runs",
+        "artfs runs --state failed --state crashed -n 5",
+        "artfs runs --used animals --all-versions --name 'train-*'",
+        "artfs runs --logged detector:best",
+        "artfs runs show baseline",
+    ),
     invoke_without_command=True,
 )
-@click.option("--state", type=click.Choice(_STATES), help="Only runs in this state.")
-@click.option("--job-type", type=TEXT, metavar="TYPE", help="Only runs of this job type.")
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(_STATES), help="Only runs in this state (repeatable)."
+)
+@click.option("--job-type", type=JOB_TYPE, metavar="TYPE", help="Only runs of this job type.")
+@click.option("--name", "pattern", type=TEXT, metavar="GLOB", help="Only runs whose name is like this, as `train-*`.")
+@click.option("--used", type=REF_OR_FILE, metavar="REF", help="Only runs that used this version.")
+@click.option("--logged", type=REF_OR_FILE, metavar="REF", help="Only the run that logged this version.")
+@all_versions_option
 @click.option("-n", "--max-count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
 @json_option
+@common_options
 @click.pass_context
-def command(ctx: click.Context, state: str | None, job_type: str | None, max_count: int | None, as_json: bool) -> None:
-    """List the runs, the newest first."""
+def command(
+    ctx: click.Context,
+    states: tuple[str, ...],
+    job_type: str | None,
+    pattern: str | None,
+    used: VersionRef | None,
+    logged: VersionRef | None,
+    all_versions: bool,
+    max_count: int | None,
+    as_json: bool,
+) -> None:
+    """List the runs, the newest first.
+
+    Options are taken together: a run is listed that all of them choose.
+    """
     if ctx.invoked_subcommand is not None:
         return
-    from artfs.cli.graphs import run_document
-    from artfs.lineage.crashes import note_crashes
+    from artfs.documents.graph import run_document
+    from artfs.lineage import current_view
 
-    with ctx.ensure_object(Settings).open_store() as store:
-        note_crashes(store)
-        with store.catalog.view() as view:
-            runs = islice(_wanted(view, state, job_type), max_count)
-            if as_json:
-                print_documents(map(run_document, runs))
-            else:
-                print_table(_HEADER, map(_row, runs), right=(2,))
+    if all_versions and used is None and logged is None:
+        raise InvalidInputError("--all-versions goes with --used NAME or --logged NAME: give one of them")
+    with ctx.ensure_object(Settings).open_store() as store, current_view(store) as view:
+        chosen = _with_edges(view, used, logged, all_versions=all_versions)
+        runs = islice((run for run in chosen if _is_wanted(run, states, job_type, pattern)), max_count)
+        if as_json:
+            print_documents(map(run_document, runs))
+        else:
+            print_table(_HEADER, map(_row, runs), right=(2,))
 
 
-def _wanted(view: View, state: str | None, job_type: str | None) -> Iterator[Run]:
-    from artfs.catalog import state_now
+def _with_edges(view: View, used: VersionRef | None, logged: VersionRef | None, *, all_versions: bool) -> Iterable[Run]:
+    """Find the runs that used and logged given versions, the newest first; without a version, all runs."""
+    from artfs.catalog import EdgeKind
 
-    for run in view.runs(newest_first=True):
-        if state in {None, state_now(run)} and job_type in {None, run.fields.job_type}:
-            yield run
+    if used is None and logged is None:
+        return view.runs(newest_first=True)
+    sets = [
+        {
+            edge.run
+            for version in versions_meant(view, ref, all_versions=all_versions)
+            for edge in view.edges_of_version(version, kind)
+        }
+        for ref, kind in ((used, EdgeKind.USED), (logged, EdgeKind.LOGGED))
+        if ref is not None
+    ]
+    found = map(view.resolve_run, set.intersection(*sets))
+    return sorted(found, key=lambda run: (run.started_ns, run.id), reverse=True)
+
+
+def _is_wanted(run: Run, states: tuple[str, ...], job_type: str | None, pattern: str | None) -> bool:
+    return (
+        (not states or run.state in states)
+        and job_type in {None, run.fields.job_type}
+        and (pattern is None or fnmatchcase(run.fields.name, pattern))
+    )
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    from artfs.catalog import state_now
-
     line = shlex.join(run.command)
     return (
         run.id,
         local_time(run.started_ns),
         _took(run),
-        state_now(run),
+        run.state,
         run.fields.job_type,
         run.fields.name,
         line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}...",
@@ -80,7 +127,7 @@ def _row(run: Run) -> tuple[str, ...]:
 
 
 def _took(run: Run) -> str:
-    """How long it ran; nothing of one that is running, or whose end nobody saw."""
+    """Duration of a run; empty if it is running, or its end was not observed."""
     if run.ended_ns is None or run.state == "crashed":
         return ""
     seconds = max(run.ended_ns - run.started_ns, 0) // 1_000_000_000
@@ -88,36 +135,32 @@ def _took(run: Run) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}"
 
 
-@artfs_command("show", examples=("artfs runs show 0123abcd", "artfs runs show 0123abcd --json"))
-@click.argument("run_id", metavar="ID", type=TEXT)
+@artfs_command("show", examples=("artfs runs show 0123abcd", "artfs runs show baseline --json"))
+@click.argument("run_id", metavar="ID|NAME", type=RUN)
 @json_option
 @click.pass_obj
 def show(settings: Settings, run_id: str, as_json: bool) -> None:
-    """Show a run, with what it used and logged."""
-    from artfs.cli.graphs import edge_document, run_document
-    from artfs.lineage.crashes import note_crashes
-    from artfs.lineage.graph import BOTH, VersionNode, far_end, look, next_edges, said
+    """Show a run, with what it used and logged.
 
-    with settings.open_store() as store:
-        note_crashes(store)
-        with store.catalog.view() as view:
-            run = view.known_run(run_id)
-            edges = [
-                (node.ref, node.deleted, edge)
-                for direction in BOTH
-                for edge in next_edges(view, run.id, direction)
-                if isinstance(node := look(view, far_end(edge, run.id)), VersionNode)
-            ]
-    document = run_document(run)
-    if as_json:
-        document["edges"] = [{"ref": ref, "deleted": deleted, **edge_document(edge)} for ref, deleted, edge in edges]
-        print_document(document)
-        return
-    for key, value in document.items():
+    It is named by its id, or by a name that no other run has.
+    """
+    from artfs.documents.graph import edge_document, run_document, run_with_edges_document, versions_of_run
+    from artfs.lineage import current_view
+    from artfs.lineage.find_run import find_run
+    from artfs.lineage.graph import edge_text
+
+    with settings.open_store() as store, current_view(store) as view:
+        run = find_run(view, run_id)
+        if as_json:
+            print_document(run_with_edges_document(view, run))
+            return
+        versions = list(versions_of_run(view, run))
+    for key, value in run_document(run).items():
         if value is not None and value not in ("", []):
             print_line(f"{key:10} {_shown(value)}")
-    for ref, deleted, edge in edges:
-        print_line(f"{edge_document(edge)['what']:10} {ref}{' (deleted)' if deleted else ''} ({said(edge)})")
+    for node, edge in versions:
+        deleted = " (deleted)" if node.deleted else ""
+        print_line(f"{edge_document(edge)['what']:10} {node.ref}{deleted} ({edge_text(edge)})")
 
 
 def _shown(value: object) -> str:

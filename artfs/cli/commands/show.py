@@ -1,22 +1,22 @@
-"""`artfs show`: one version's card."""
+"""`artfs show`: all that is known of one version."""
 
 from __future__ import annotations
 
 import click
 
-from artfs.cli.arguments import REF
+from artfs.cli.arguments import REF_OR_FILE
 from artfs.cli.command import command as artfs_command
-from artfs.cli.documents import version_document
-from artfs.cli.output import json_option, print_document, print_line
+from artfs.cli.render.output import json_option, print_document, print_line, size_text
 from artfs.cli.settings import Settings
-from artfs.cli.text import duration_text, local_time, size_text
+from artfs.documents.artifacts import version_document
+from artfs.documents.document import duration_text, local_time
 from artfs.names import VersionRef, printable
 
 __all__ = ["command"]
 
 
 @artfs_command("show", examples=("artfs show animals", "artfs show animals:v3 --json"))
-@click.argument("ref", type=REF)
+@click.argument("ref", type=REF_OR_FILE)
 @json_option
 @click.pass_obj
 def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
@@ -35,7 +35,8 @@ def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
         "description": document["description"],
         "logged": local_time(version.created_ns) + (f" by run {version.logged_by}" if version.logged_by else ""),
         "kept for": _kept(version.created_ns, version.ttl_ns),
-        "link to": document["source"] or "",
+        "contents of": document["source"] or "",
+        "origin": "{ref} of store {store}".format(**document["origin"]) if "origin" in document else "",
         "size": f"{size_text(version.size)} ({version.size:,} bytes) in {version.entries:,} entries",
         "digest": document["digest"],
     }

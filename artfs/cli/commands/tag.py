@@ -1,4 +1,4 @@
-"""`artfs tag`: the labels of a version."""
+"""`artfs tag`: add, remove and list tags."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable
 import click
 
 from artfs.cli.arguments import REF, TAG
-from artfs.cli.command import ArtfsGroup
+from artfs.cli.command import ArtfsGroup, common_options
 from artfs.cli.command import command as artfs_command
-from artfs.cli.output import json_option, print_document, print_line, print_result
+from artfs.cli.forgotten_colon import refuse_forgotten_colon
+from artfs.cli.render.output import json_option, print_document, print_done, print_line
 from artfs.cli.settings import Settings
 from artfs.errors import NotFoundError
 from artfs.names import Tag, VersionRef
@@ -27,6 +28,7 @@ __all__ = ["command"]
         "artfs tag rm animals:v3 clean",
     ),
 )
+@common_options
 def command() -> None:
     """Add, remove and list the tags of a version."""
 
@@ -38,6 +40,10 @@ def command() -> None:
 @click.pass_obj
 def add(settings: Settings, ref: VersionRef, tags: tuple[Tag, ...], as_json: bool) -> None:
     """Give a version tags, beside those that it has."""
+    if len(tags) > 1:
+        with settings.open_store_of(ref.name) as store:
+            otherwise = f"for a tag of that name give the version too, as in `artfs tag add {ref.name}:vN {tags[0]}`"
+            refuse_forgotten_colon(store, ref, tags[0], "artfs tag add", otherwise)
     _change(settings, ref, lambda old: (*old, *tags), as_json)
 
 
@@ -78,12 +84,12 @@ def _change(
 ) -> None:
     from artfs.catalog import VersionEdit, current_actor
 
-    with settings.open_store() as store:
+    with settings.open_store_of(ref.name) as store:
         version = store.catalog.edit_version(ref, lambda old: VersionEdit(tags=change(old.tags)), current_actor())
     if as_json:
         print_document({"artifact": ref.name, "version": version.name, "tags": list(version.tags)})
     else:
-        print_result(f"{ref.name}:{version.name}", "the change is made")
+        print_done(f"{ref.name}:{version.name}", "the change is made")
 
 
 for _part in (add, rm, ls):

@@ -9,12 +9,12 @@ import click
 
 from artfs.cli.arguments import PATH_REF
 from artfs.cli.command import command as artfs_command
-from artfs.cli.documents import entry_document
-from artfs.cli.output import json_option, print_line, shown, write
+from artfs.cli.render.output import json_option, print_line, shown, size_text, write
 from artfs.cli.settings import Settings
-from artfs.cli.text import size_text
+from artfs.documents.artifacts import entry_document
 from artfs.format.node import Entry, Kind
 from artfs.names import EntryPath, VersionRef
+from artfs.store.read.symlinks import entry_to_list
 
 if TYPE_CHECKING:
     from artfs.store import Store
@@ -33,7 +33,7 @@ def command(settings: Settings, ref: tuple[VersionRef, EntryPath], depth: int | 
     """Draw a version, or one of its directories, as a tree."""
     with settings.open_store() as store:
         version = store.version(ref[0])
-        entry = store.entry(version, ref[1])
+        entry = entry_to_list(store, version, ref[1])
         if as_json:
             _print_json(store, b"/".join(ref[1]), entry, depth)
             return
@@ -59,7 +59,7 @@ def _children(store: Store, entry: Entry) -> Iterator[Entry]:
 
 
 def _drawn(store: Store, top: Entry, depth: int | None) -> Iterator[tuple[str, Entry]]:
-    """All entries below `top` with the branches to draw before them."""
+    """Yield all entries below `top`, with the branches to draw before them."""
     children = _children(store, top)
     stack = [("", children, next(children, None))]
     while stack:
@@ -97,7 +97,7 @@ def _print_json(store: Store, path: bytes, top: Entry, depth: int | None) -> Non
 
 
 def _object(path: bytes, entry: Entry, *, opened: bool) -> bytes:
-    """An entry's object; one that is `opened` ends in its array of `children`, still to be written and closed."""
+    """Encode an entry; with `opened`, up to the array of `children`, which the caller writes and closes."""
     import msgspec
 
     data = msgspec.json.encode(entry_document(path, entry))

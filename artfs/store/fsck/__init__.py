@@ -1,11 +1,12 @@
-"""Check a store: every invariant of docs/FORMAT.md that can be seen afterwards, and what is lost where one is broken.
+"""Check a store against the invariants of FORMAT, and list the paths that damage affects.
 
-`run` composes: `packs` holds the pack files against themselves, `index` (in a process of its own, `child`) journal and
-index against each other and against the packs, `trees` what the versions are made of. A repair saves what is sound in
-damaged packs (`salvage`), and sets these aside (`quarantine`).
+check_store       all of it, and repair       packs         packs by themselves
+subprocess_check  the rest, in a child        index         index and journal, and both against the packs
+trees             nodes of all versions       lookup        chunks and nodes in index and packs
+repair_packs      salvage and quarantine      finding       results
 """
 
+from artfs.store.fsck.check_store import Report, fsck
 from artfs.store.fsck.finding import Affected, Finding, Part, Quarantined
-from artfs.store.fsck.run import Report, fsck
 
 __all__ = ["Affected", "Finding", "Part", "Quarantined", "Report", "fsck"]

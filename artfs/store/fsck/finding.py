@@ -1,27 +1,27 @@
-"""What a check finds."""
+"""Results of a check."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 
-__all__ = ["Affected", "BadRecords", "Finding", "Part", "Quarantined", "told"]
+__all__ = ["Affected", "BadRecords", "Finding", "Part", "Quarantined", "finding_of"]
 
 
 class Part(StrEnum):
-    """Where the fault is; of these only the index can be made again from the others."""
+    """The part of a store that is at fault; of these only the index can be rebuilt from the others."""
 
     PACK = "pack"
     JOURNAL = "journal"
     INDEX = "index"
     TREE = "tree"
     DRAFT = "draft"
+    OWNER = "owner"
 
 
 class Finding(msgspec.Struct, frozen=True, tag=True):
-    """Something that is not as it must be.
+    """A broken invariant.
 
     Attributes:
         invariant: Its number in docs/FORMAT.md.
@@ -34,13 +34,13 @@ class Finding(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-def told(invariant: str, part: Part, message: str) -> Finding:
-    """Make a finding of an error's message, without its advice to run what is running."""
+def finding_of(invariant: str, part: Part, message: str) -> Finding:
+    """Make a finding of an error's message, without its advice to run fsck."""
     return Finding(invariant, part, message.partition(": run `artfs fsck")[0])
 
 
 class Affected(msgspec.Struct, frozen=True, tag=True):
-    """A path of a version in sight whose bytes the damage concerns.
+    """A path of a visible version that damage affects.
 
     Attributes:
         ref: The version, as in `animals:v1`.
@@ -52,13 +52,13 @@ class Affected(msgspec.Struct, frozen=True, tag=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True, tag=True):
-    """A damaged pack that a repair has set aside.
+    """A damaged pack that a repair has moved to the quarantine.
 
     Attributes:
-        pack: Where it was, from the store's directory.
-        kept: Where it is now.
+        pack: Its name before.
+        kept: Its name now.
         saved: How many of its chunks are in other packs now.
-        lost: How many are nowhere else.
+        lost: How many are in no other.
     """
 
     pack: str
@@ -68,16 +68,18 @@ class Quarantined(msgspec.Struct, frozen=True, tag=True):
 
 
 class BadRecords(msgspec.Struct, frozen=True):
-    """Records of packs that are damaged.
+    """Damaged packs and their damaged records.
 
     Attributes:
-        files: What was found in each pack that can be set aside: not in those that the system failed to read.
+        names: What was found in each pack that can be quarantined, by its name.
+        unreadable: Names of the packs that the system failed to read.
         packs: Ids of the packs that are damaged in any way.
         digests: Of the chunks and nodes, where they are known, and in which packs.
         places: Pack id and offset of the others.
     """
 
-    files: dict[Path, list[Finding]] = msgspec.field(default_factory=dict)
+    names: dict[str, list[Finding]] = msgspec.field(default_factory=dict)
+    unreadable: set[str] = msgspec.field(default_factory=set)
     packs: set[bytes] = msgspec.field(default_factory=set)
     digests: dict[bytes, set[bytes]] = msgspec.field(default_factory=dict)
     places: set[tuple[bytes, int]] = msgspec.field(default_factory=set)

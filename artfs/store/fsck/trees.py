@@ -1,11 +1,14 @@
-"""Check what versions are made of: T1 to T6, L1 and L2, C10 and C11, each node once however many versions share it.
+"""Check of the trees of versions: T1 to T6, L1 and L2, C10 and C11, each shared node once.
+
+Every check of a node needs no more than the node, and a few facts of what it points to: so nodes can also be checked as
+they come, each behind those that it points to.
 
 No recursion: a tree may be as deep as its author liked. What stays in memory is a few words per node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,15 +19,15 @@ from artfs.format.node import Entry, Kind, Page
 from artfs.format.operations import Tree
 from artfs.names import is_entry_name
 from artfs.store.fsck.finding import Finding, Part
-from artfs.store.fsck.known import Known
+from artfs.store.fsck.lookup import ContentLookup
 from artfs.store.tree.build import EMPTY_DIGEST
 from artfs.store.tree.paging import cut_before, heap_bytes
 
-__all__ = ["Trees"]
+__all__ = ["TreeChecker"]
 
 
 class _Seen(NamedTuple):
-    """What is remembered of a node.
+    """The facts kept about a checked node.
 
     Attributes:
         is_list: A page of a chunk list, not of a directory.
@@ -36,8 +39,8 @@ class _Seen(NamedTuple):
         size: Bytes below it.
         digest: Content digest.
         links: Nodes that its rows point to.
-        bad: The damage is in it or below it.
-        own: The damage is in itself.
+        bad: It is damaged, or something below it is.
+        own: It is damaged itself.
     """
 
     is_list: bool
@@ -56,8 +59,8 @@ class _Seen(NamedTuple):
 _LOST = _Seen(False, 0, 0, 0, b"", 0, 0, b"", (), True, True)
 
 
-class _Open:
-    """A node whose links are being checked."""
+class _Frame:
+    """A node on the stack, whose links are being checked."""
 
     __slots__ = ("links", "node", "own", "page", "rows", "waiting")
 
@@ -88,42 +91,47 @@ def _chunks(page: Page | ChunkPage, rows: list[Entry]) -> list[bytes]:
     return [row.digest for row in rows if row.kind == Kind.FILE and row.size and not row.extra]
 
 
-class Trees:
-    """The trees of all versions that `check` was given.
+class TreeChecker:
+    """Checks the trees of versions, and knows afterwards which paths are affected.
 
     Args:
-        known: What index and packs know.
+        lookup: Finds chunks and nodes.
+        is_sound: True for nodes that were checked before, with all that is below them: that is not looked at again.
     """
 
-    def __init__(self, known: Known) -> None:
-        self._known = known
+    def __init__(self, lookup: ContentLookup, is_sound: Callable[[bytes], bool] = lambda _node: False) -> None:
+        self._lookup = lookup
+        self._is_sound = is_sound
         self._seen: dict[bytes, _Seen] = {}
-        self._stacks: set[bytes] = set()
 
     def check(self, ref: str, tree: Tree) -> Iterator[Finding]:
-        """Check a version's tree, but for what was checked with another's.
+        """Check a version's tree, except nodes that were checked with another version's.
 
         Args:
             ref: The version, for messages.
-            tree: What the catalog says of it.
+            tree: Its row in the catalog.
         """
-        if self._known.node(tree.root) is None and tree.root not in self._seen:
+        if self._lookup.node(tree.root) is None and tree.root not in self._seen:
             self._seen[tree.root] = _LOST
-            yield self._known.missing_node("C11", tree.root, f"the top node of {ref}")
+            yield self._lookup.missing_node("C11", tree.root, f"the top node of {ref}")
             return
         yield from self._visit(tree.root)
         top = self._seen[tree.root]
         if top is _LOST:
             return
-        found = list(self._check_paging(tree.root))
+        found = list(self._check_top(tree.root))
         if top.is_list or (top.digest, top.size, top.below) != (tree.digest, tree.size, tree.entries):
             found.append(_finding("T4", tree.root, f"it is not what the catalog says of {ref}"))
         if found:
             self._seen[tree.root] = top._replace(bad=True, own=True)
         yield from found
 
+    def check_node(self, node: bytes) -> Iterator[Finding]:
+        """Check a node and all below it, except nodes that were checked."""
+        yield from self._visit(node)
+
     def affected(self, tree: Tree) -> Iterator[bytes]:
-        """The paths of a checked tree that the damage concerns, as `Affected` has them."""
+        """Yield the paths of a checked tree that damage affects, as in `Affected`."""
         if not self._seen[tree.root].bad:
             return
         waiting = [(b"", tree.root)]
@@ -142,7 +150,7 @@ class Trees:
             waiting += reversed(below)
 
     def _rows(self, node: bytes) -> list[Entry]:
-        data = self._known.node(node)
+        data = self._lookup.node(node)
         try:
             return [] if data is None or self._seen[node] is _LOST else Page(data).entries()
         except IntegrityError:
@@ -151,14 +159,14 @@ class Trees:
     def _is_bad(self, file: Entry) -> bool:
         if file.extra:
             return self._seen[file.digest].bad
-        return bool(file.size) and self._known.length(file.digest) is None
+        return bool(file.size) and self._lookup.length(file.digest) is None
 
     # Node by node
 
     def _visit(self, top: bytes) -> Iterator[Finding]:
         if top in self._seen:
             return
-        stack: list[_Open] = []
+        stack: list[_Frame] = []
         yield from self._enter(top, stack)
         while stack:
             here = stack[-1]
@@ -169,32 +177,35 @@ class Trees:
             elif link not in self._seen:
                 yield from self._enter(link, stack)
 
-    def _enter(self, node: bytes, stack: list[_Open]) -> Iterator[Finding]:
-        """Decode a node and prove it by itself (T1, T2, L1)."""
+    def _enter(self, node: bytes, stack: list[_Frame]) -> Iterator[Finding]:
+        """Decode a node and check it by itself (T1, T2, L1)."""
         self._seen[node] = _LOST  # until it is left; no node can be below itself
-        data = self._known.node(node)
+        data = self._lookup.node(node)
         if data is None:
-            yield self._known.missing_node("C10", node, "a node that another points to")
+            yield self._lookup.missing_node("C10", node, "a node that another points to")
             return
         try:
+            if self._is_sound(node):
+                self._seen[node] = _facts(node, data)
+                return
             page, rows = _decode(data)
         except IntegrityError as error:
             yield Finding(_broken(data), Part.TREE, str(error))
             return
-        stack.append(_Open(node, page, rows))
-        if unpacked := self._known.unpacked(node):
+        stack.append(_Frame(node, page, rows))
+        if unpacked := self._lookup.unpacked(node):
             stack[-1].own = unpacked.part == Part.TREE
             yield unpacked
 
-    def _leave(self, here: _Open) -> Iterator[Finding]:
-        """Hold a node against those that it points to, which are known by now."""
+    def _leave(self, here: _Frame) -> Iterator[Finding]:
+        """Compare a node with those that it points to, which are checked by now."""
         page = here.page
-        self._known.look_up(_chunks(page, here.rows))
+        self._lookup.look_up(_chunks(page, here.rows))
         found = list(self._check_list(here, page) if isinstance(page, ChunkPage) else self._check_page(here, page))
-        own = here.own or bool(found) or self._known.is_bad(here.node)
+        own = here.own or bool(found) or self._lookup.is_bad(here.node)
         chunks_bad = any(self._is_bad(row) for row in here.rows if row.kind == Kind.FILE and not row.extra)
         if isinstance(page, ChunkPage):
-            chunks_bad = page.height == 1 and any(self._known.length(chunk) is None for chunk in page.digests)
+            chunks_bad = page.height == 1 and any(self._lookup.length(chunk) is None for chunk in page.digests)
             first, heap, level, rows, below = page.digests[0], 0, page.height, len(page.digests), 0
             content = here.node
         else:
@@ -206,23 +217,25 @@ class Trees:
             is_list, level, rows, heap, first, below, page.size, content, here.links, bad, own
         )
         yield from found
-        yield from self._known.missing_chunks(here.node)
+        yield from self._lookup.missing_chunks(here.node)
 
-    def _check_page(self, here: _Open, page: Page) -> Iterator[Finding]:
+    def _check_page(self, here: _Frame, page: Page) -> Iterator[Finding]:
         heap = 0
         for number, row in enumerate(here.rows):
             if number and cut_before(row.name, page.level, number, heap):
                 yield _finding("T5", here.node, f"it goes on behind row {number}, where it should be cut")
             heap += heap_bytes(row)
-            what = _row_fault(row, page.level, self._seen.get(row.node or row.digest, _LOST), self._known)
+            what = _row_fault(row, page.level, self._seen.get(row.node or row.digest, _LOST), self._lookup)
             if what:
-                yield _finding(what, here.node, f"row {number} does not tell what it points to")
+                yield _finding(what, here.node, f"row {number} does not describe what it points to")
             if row.kind == Kind.DIRECTORY:
-                yield from self._check_paging(row.node)
+                yield from self._check_top(row.node)
             elif row.kind == Kind.FILE and row.extra:
-                yield from self._check_paging(row.digest)
+                yield from self._check_top(row.digest)
+        if page.level:
+            yield from self._check_cuts(here)
 
-    def _check_list(self, here: _Open, page: ChunkPage) -> Iterator[Finding]:
+    def _check_list(self, here: _Frame, page: ChunkPage) -> Iterator[Finding]:
         start = 0
         for number, (end, piece) in enumerate(zip(page.ends, page.digests, strict=True)):
             if number and cut_before(piece, page.height, number, 0):
@@ -231,32 +244,54 @@ class Trees:
                 below = self._seen[piece]
                 fits = below is _LOST or (below.is_list and (below.level, below.size) == (page.height - 1, end - start))
             else:
-                fits = self._known.length(piece) in {None, end - start}
+                fits = self._lookup.length(piece) in {None, end - start}
             if not fits:
                 yield _finding("L2", here.node, f"piece {number} is not as long as what it names")
             start = end
+        yield from self._check_cuts(here)
 
-    # Pages side by side
+    # Pages side by side (T5)
 
-    def _check_paging(self, top: bytes) -> Iterator[Finding]:
-        """Check where the pages below a directory's or chunk list's topmost page are cut (T5)."""
-        if top in self._stacks:
-            return
-        self._stacks.add(top)
-        lowest = 1 if self._seen[top].is_list else 0
-        pages: Sequence[bytes] = [top]
-        while pages:
-            seen = [self._seen[page] for page in pages]
-            if any(page is _LOST for page in seen):
-                return
-            for (one, node), (following, _node) in pairwise(zip(seen, pages, strict=True)):
-                if not cut_before(following.first, one.level, one.rows, one.heap):
+    def _check_top(self, top: bytes) -> Iterator[Finding]:
+        """Check that the topmost page of a directory or chunk list is needed."""
+        seen = self._seen.get(top, _LOST)
+        if seen.level and seen.rows < 2:
+            yield _finding("T5", top, "it stands above a single page or chunk")
+
+    def _check_cuts(self, here: _Frame) -> Iterator[Finding]:
+        """Check the cuts between the pages that a page points to, and between those at their edges, down to the lowest.
+
+        So each two pages that lie side by side on any level are compared once: where the first page above both is.
+        """
+        for one, following in pairwise(here.links):
+            left, right, node = self._fact(one), self._fact(following), one
+            while left is not _LOST and right is not _LOST:
+                if not cut_before(right.first, left.level, left.rows, left.heap):
                     yield _finding("T5", node, "it ends where it should go on")
-            if len(pages) == 1 and seen[0].level and seen[0].rows < 2:
-                yield _finding("T5", top, "it stands above a single page or chunk")
-            if seen[0].level <= lowest:
-                return
-            pages = [link for page in seen for link in page.links]
+                if left.level <= left.is_list or not left.links or not right.links:
+                    break
+                node = left.links[-1]
+                left, right = self._fact(node), self._fact(right.links[0])
+
+    def _fact(self, node: bytes) -> _Seen:
+        """Return the facts of a node that was checked, or is sound and was not met yet."""
+        if node not in self._seen:
+            data = self._lookup.node(node)
+            self._seen[node] = _LOST if data is None else _facts(node, data)
+        return self._seen[node]
+
+
+def _facts(node: bytes, data: bytes) -> _Seen:
+    """Return the facts of a node that is known to be sound."""
+    if data.startswith(b"ATC1"):
+        listed = decode_chunk_page(data)
+        below = listed.digests if listed.height > 1 else ()
+        first, rows = listed.digests[0], len(listed.digests)
+        return _Seen(True, listed.height, rows, 0, first, 0, listed.size, node, below, False, False)
+    page = Page(data)
+    first, nodes = (page.name(0) if len(page) else b""), page.links()[1]
+    about = page.below, page.size, page.digest, tuple(nodes)
+    return _Seen(False, page.level, len(page), page.paged_bytes, first, *about, False, False)
 
 
 def _decode(data: bytes) -> tuple[Page | ChunkPage, list[Entry]]:
@@ -267,7 +302,7 @@ def _decode(data: bytes) -> tuple[Page | ChunkPage, list[Entry]]:
 
 
 def _broken(data: bytes) -> str:
-    """Which invariant a node that cannot be decoded breaks."""
+    """Return the invariant that a node breaks which cannot be decoded."""
     if data.startswith(b"ATC1"):
         return "L1"
     try:
@@ -278,12 +313,12 @@ def _broken(data: bytes) -> str:
     return "T1" if all(map(is_entry_name, names)) and all(a < b for a, b in pairwise(names)) else "T2"
 
 
-def _row_fault(row: Entry, level: int, below: _Seen, known: Known) -> str:
-    """Which invariant a row breaks by what it says of what it points to; none if it points to something lost."""
+def _row_fault(row: Entry, level: int, below: _Seen, lookup: ContentLookup) -> str:
+    """Return the invariant that a row breaks about what it points to; none if that is lost."""
     if row.kind == Kind.FILE and not row.extra:
         if not row.size:
             return "" if row.digest == EMPTY_DIGEST else "L2"
-        return "" if known.length(row.digest) in {None, row.size} else "L2"
+        return "" if lookup.length(row.digest) in {None, row.size} else "L2"
     if row.kind in {Kind.SYMLINK, Kind.REFERENCE}:
         size = len(row.extra) if row.kind == Kind.SYMLINK else row.size
         return "" if (digest(row.extra), size) == (row.digest, row.size) else "T1"
@@ -291,10 +326,10 @@ def _row_fault(row: Entry, level: int, below: _Seen, known: Known) -> str:
         return ""
     if row.kind == Kind.FILE:
         return "" if below.is_list and (below.level, below.size) == (row.extra[0], row.size) else "L2"
-    told = (row.digest, row.below, row.size) == (below.digest, below.below, below.size) and not below.is_list
+    agrees = (row.digest, row.below, row.size) == (below.digest, below.below, below.size) and not below.is_list
     if row.kind == Kind.DIRECTORY:
-        return "" if told else "T4"
-    return "" if told and (row.name, level - 1) == (below.first, below.level) else "T3"
+        return "" if agrees else "T4"
+    return "" if agrees and (row.name, level - 1) == (below.first, below.level) else "T3"
 
 
 def _finding(invariant: str, node: bytes, what: str) -> Finding:

@@ -1,10 +1,11 @@
-"""Garbage collection: what no version, draft or reader holds is found (mark), condemned, and removed (sweep).
+"""Garbage collection: marks what versions, drafts and readers need, condemns and sweeps the rest.
 
-digests   sets of millions of digests       marks    what is held
-packs     which packs to rewrite            waiting  for writers that began before
-sweep     rewrite and remove                run      all of it in order
+collect       all of it, in order           mark            nodes and chunks below roots
+select_packs  the packs to rewrite          writer_barrier  wait for writers that began before
+sweep         rewrite and remove packs          reclaim         what gc gives back once versions are deleted
 """
 
-from artfs.store.gc.run import Freed, collect_garbage
+from artfs.store.gc.collect import Freed, FreedDraft, collect_garbage
+from artfs.store.gc.reclaim import reclaimable_bytes
 
-__all__ = ["Freed", "collect_garbage"]
+__all__ = ["Freed", "FreedDraft", "collect_garbage", "reclaimable_bytes"]

@@ -1,1 +1,1 @@
-"""The Merkle tree of a version: pages read, built, edited and compared, over the bytes that `artfs.format` defines."""
+"""Merkle tree of a version: read, build, edit and compare its nodes."""

@@ -1,4 +1,4 @@
-"""Make tree nodes: a directory from its entries, a file's content from its chunks, an edited tree from a tree.
+"""Builder of tree nodes: of directories, of chunk lists, and of edited trees.
 
 Everything here is pure but for the two Protocols: pages come from a `Pages` and go to a `NodeSink`.
 """
@@ -32,14 +32,14 @@ __all__ = [
 EMPTY_DIGEST = digest(b"")
 
 Content = tuple[bytes, bytes]
-"""A file's content as an entry keeps it: its digest, and its extra (the height of the chunk list, or nothing)."""
+"""Content of a file in its entry: digest, and extra (the height of the chunk list, or nothing)."""
 
 Change = Entry | None
-"""What an entry becomes; None removes it."""
+"""The new entry; None removes it."""
 
 
 class NodeSink(Protocol):
-    """Takes encoded nodes; knows which the store has already."""
+    """Receives encoded nodes, and skips those that the store has already."""
 
     def add(self, node: bytes, data: bytes) -> None:
         """Keep the node `data`, whose digest is `node`."""
@@ -97,12 +97,12 @@ def _seal_pieces(height: int, page: Sequence[Piece], sink: NodeSink) -> Piece:
 
 
 def edit_directory(node: bytes, changes: Mapping[bytes, Change], pages: Pages, sink: NodeSink) -> Entry:
-    """Store a directory as it is after `changes`, writing only the pages that differ.
+    """Store a directory with `changes` applied, writing only the pages that differ.
 
     Args:
         node: Its topmost page's node digest.
         changes: By name: the new entry, or None to remove it (which need not exist).
-        pages: Where the old pages are read.
+        pages: Reads the old pages.
         sink: Receives the new pages.
 
     Returns:
@@ -117,7 +117,7 @@ def edit_directory(node: bytes, changes: Mapping[bytes, Change], pages: Pages, s
             kept.append(refs[row])
             row += 1
             continue
-        while row and _removed(refs[row].name, changes):  # the boundary goes, so the page before it is open again
+        while row and _removed(refs[row].name, changes):  # its boundary is removed, so the page before it is open again
             kept.pop()
             row -= 1
         row = _rewrite(refs, row, names, changes, pages, sink, kept)
@@ -125,7 +125,7 @@ def edit_directory(node: bytes, changes: Mapping[bytes, Change], pages: Pages, s
 
 
 def _bounds(refs: list[Entry], row: int, names: list[bytes]) -> tuple[int, int]:
-    """Which of the sorted `names` belong into leaf `row`."""
+    """Return the range of the sorted `names` that belong into leaf `row`."""
     start = 0 if row == 0 else bisect_left(names, refs[row].name)
     stop = len(names) if row + 1 == len(refs) else bisect_left(names, refs[row + 1].name)
     return start, stop
@@ -149,7 +149,7 @@ def _rewrite(
     sink: NodeSink,
     kept: list[Entry],
 ) -> int:
-    """Rewrite leaves from `row` on until a boundary holds again; give the row after the last one rewritten."""
+    """Rewrite leaves from `row` on until an old boundary stays; return the row after the last one."""
     pending: list[Entry] = []
     while row < len(refs):
         start, stop = _bounds(refs, row, names)
@@ -157,15 +157,15 @@ def _rewrite(
         row += 1
         *whole, pending = list(cut_rows(pending, 0)) or [[]]
         kept += [_seal(0, page, sink) for page in whole]
-        if row < len(refs) and pending and _holds(refs[row].name, pending, changes):
+        if row < len(refs) and pending and _stays(refs[row].name, pending, changes):
             break
     if pending:
         kept.append(_seal(0, pending, sink))
     return row
 
 
-def _holds(name: bytes, page: list[Entry], changes: Mapping[bytes, Change]) -> bool:
-    """Whether the old boundary before `name` is one after the new `page` too."""
+def _stays(name: bytes, page: list[Entry], changes: Mapping[bytes, Change]) -> bool:
+    """Return whether the old boundary before `name` is one after the new `page` too."""
     return not _removed(name, changes) and cut_before(name, 0, len(page), sum(map(heap_bytes, page)))
 
 
@@ -181,13 +181,13 @@ def _merge(entries: list[Entry], names: list[bytes], changes: Mapping[bytes, Cha
 
 
 def edit_tree(node: bytes, changes: Mapping[tuple[bytes, ...], Change], pages: Pages, sink: NodeSink) -> Entry:
-    """Store a tree as it is after changes at paths, in time that grows with the changes and not with the tree.
+    """Store a tree with changes at paths applied, in time that grows with the changes alone.
 
     Args:
         node: The topmost page of the root directory.
         changes: By path parts: the new entry (its name is the last part), or None to remove entry and all below.
-            A directory that changes hands is given before what is changed below it; parents must exist or be given.
-        pages: Where the old pages are read.
+            A replaced directory comes before changes below it; parents must exist or be given.
+        pages: Reads the old pages.
         sink: Receives the new pages.
 
     Returns:
@@ -214,7 +214,7 @@ def edit_tree(node: bytes, changes: Mapping[tuple[bytes, ...], Change], pages: P
 
 
 def as_directory(entry: Entry, top: Entry) -> Entry:
-    """The directory `entry`, with the pages under `top` for its content."""
+    """Return the directory `entry` with the pages under `top` as its content."""
     return entry._replace(
         kind=Kind.DIRECTORY, size=top.size, digest=top.digest, below=top.below, node=top.node, extra=b""
     )

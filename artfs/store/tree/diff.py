@@ -1,19 +1,19 @@
-"""What changed between two trees, in time that grows with the changes: equal pages are never opened."""
+"""Difference of two trees, in time that grows with the changes: equal pages are never read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from artfs.format.node import Entry, Kind
 from artfs.store.tree.pages import Pages
 
-__all__ = ["Difference", "diff_trees"]
+__all__ = ["Difference", "compare_directories", "diff_trees", "equal_but_for_times"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One path at which two trees differ in more than times.
+    """A path at which two trees differ in more than times.
 
     Attributes:
         path: From the root, `/`-separated.
@@ -34,7 +34,7 @@ class Difference:
 
 
 class _Cursor:
-    """Walks a directory's rows in order; pages stay closed until `open` is asked for."""
+    """A walk over a directory's rows in order; pages are read only by `open`."""
 
     def __init__(self, node: bytes | None, pages: Pages) -> None:
         self._pages = pages
@@ -74,10 +74,10 @@ def diff_trees(old: bytes | None, new: bytes | None, pages: Pages) -> Iterator[D
     Args:
         old: Topmost page of the first, None for nothing.
         new: Topmost page of the second, None for nothing.
-        pages: Where both are read.
+        pages: Reads both.
 
     Yields:
-        Differences, a directory's before those in it; a directory that is only on one side comes before what it holds.
+        Differences, a directory's before those in it, and before the entries of one that is only on one side.
     """
     stack = [_compare(_Directories(old, new, b""), pages)]
     while stack:
@@ -91,11 +91,29 @@ def diff_trees(old: bytes | None, new: bytes | None, pages: Pages) -> Iterator[D
 
 
 def _compare(here: _Directories, pages: Pages) -> Iterator[Difference | _Directories]:
-    """Compare one directory's entries; subdirectories are left to the caller, so that depth costs no recursion."""
-    left, right = _Cursor(here.old, pages), _Cursor(here.new, pages)
+    """Compare one directory's entries; the caller does subdirectories, so that depth costs no recursion."""
+    for old, new in compare_directories(here.old, here.new, pages, equal_but_for_times):
+        yield from _report(old, new, here.path)
+
+
+def compare_directories(
+    old: bytes | None, new: bytes | None, pages: Pages, equal: Callable[[Entry, Entry], bool]
+) -> Iterator[tuple[Entry | None, Entry | None]]:
+    """Compare the entries of two directories, and not what is below them.
+
+    Args:
+        old: Topmost page of the first, None for nothing.
+        new: Topmost page of the second, None for nothing.
+        pages: Reads both.
+        equal: Compares two rows of one name; pages that are equal are not read.
+
+    Yields:
+        The entries of each name at which they differ, in order; None where there is none.
+    """
+    left, right = _Cursor(old, pages), _Cursor(new, pages)
     while left.head is not None or right.head is not None:
         a, b = left.head, right.head
-        if a is not None and b is not None and _equal(a, b):
+        if a is not None and b is not None and equal(a, b):
             left.step()
             right.step()
         elif _opens_first(a, b):
@@ -109,16 +127,16 @@ def _compare(here: _Directories, pages: Pages) -> Iterator[Difference | _Directo
                 left.step()
             if only_b is not None:
                 right.step()
-            yield from _report(only_a, only_b, here.path)
+            yield only_a, only_b
 
 
-def _equal(a: Entry, b: Entry) -> bool:
-    """Whether two rows stand for the same name, kind, mode and contents, times apart."""
+def equal_but_for_times(a: Entry, b: Entry) -> bool:
+    """Return whether two rows are equal in name, kind, mode and contents, but for times."""
     return a.digest == b.digest and a[:3] == b[:3] and (a.size, a.below) == (b.size, b.below)
 
 
 def _opens_first(mine: Entry | None, other: Entry | None) -> bool:
-    """Whether the page `mine` must be opened before the two sides can be compared."""
+    """Return whether the page `mine` must be opened before the two sides can be compared."""
     if mine is None or mine.kind != Kind.PAGE:
         return False
     if other is None or mine.name < other.name:
@@ -129,7 +147,7 @@ def _opens_first(mine: Entry | None, other: Entry | None) -> bool:
 
 
 def _report(old: Entry | None, new: Entry | None, prefix: bytes) -> Iterator[Difference | _Directories]:
-    """Report two entries of one name (one may be missing), then ask for what is below them."""
+    """Yield the difference of two entries of one name (one may be None), then their directories."""
     path = prefix + (old or new or _NOTHING).name
     old_node = old.node if old is not None and old.kind == Kind.DIRECTORY else None
     new_node = new.node if new is not None and new.kind == Kind.DIRECTORY else None

@@ -1,4 +1,4 @@
-"""Read tree nodes: decoded pages by digest, entries by name and by pre-order position."""
+"""Cache of decoded pages, and lookup of entries by name and by pre-order position."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from artfs.chunks.held import used
+from artfs.chunks.chunk_cache import touch
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.chunklist import ChunkPage, Piece, decode_chunk_page
 from artfs.format.node import Entry, Kind, Page
 
 __all__ = ["Pages"]
 
-_MAX_DECODED = 32_768  # rows, about 300 bytes each
+_MAX_DECODED_ROWS = 32_768  # about 300 bytes each
 
 
 class Pages:
-    """Decoded pages, kept while they fit.
+    """Decoded pages of one store, the least recently used dropped first.
 
-    A page was checked against its digest when it came in, and is held in this process's own memory. Threads may share
-    them.
+    A page was checked against its digest when it was read, and is in this process's own memory. Threads may share them.
 
     Args:
-        load: Gives the bytes of a node, checked against its digest.
-        max_bytes: Bound on the memory held.
+        load: Returns the bytes of a node, checked against its digest.
+        max_bytes: Bound on the memory used.
     """
 
     def __init__(self, load: Callable[[bytes], bytes], max_bytes: int = 16 << 20) -> None:
         self._load = load
-        self._lock = threading.Lock()  # held to take pages in and throw them out; what is held is found without
-        self._room = max_bytes
+        self._lock = threading.Lock()  # taken to add pages and to drop them; lookups take none
+        self._free = max_bytes
         self._rows = 0
         self._decoded: OrderedDict[bytes, list[Entry]] = OrderedDict()
         self._pages: OrderedDict[bytes, tuple[Page | ChunkPage, int]] = OrderedDict()
 
     def get(self, node: bytes) -> Page:
-        """The directory page `node`."""
+        """Return the directory page `node`."""
         page = self._fetch(node, Page)
         if not isinstance(page, Page):
             raise IntegrityError(f"tree node {node.hex()} is a chunk list where a directory was expected")
         return page
 
     def entries(self, node: bytes) -> list[Entry]:
-        """All rows of a directory page, decoded once for the many small portions in which a listing is asked for."""
+        """Return all rows of a directory page, decoded once for the many requests of a listing."""
         rows = self._decoded.get(node)
         if rows is None:
             rows = self.get(node).entries()
@@ -51,37 +50,37 @@ class Pages:
                 if node not in self._decoded:
                     self._decoded[node] = rows
                     self._rows += len(rows)
-                while self._rows > _MAX_DECODED and len(self._decoded) > 1:
+                while self._rows > _MAX_DECODED_ROWS and len(self._decoded) > 1:
                     self._rows -= len(self._decoded.popitem(last=False)[1])
         else:
-            used(self._decoded, node)
+            touch(self._decoded, node)
         return rows
 
     def chunks(self, node: bytes) -> ChunkPage:
-        """The chunk list page `node`."""
+        """Return the chunk list page `node`."""
         page = self._fetch(node, decode_chunk_page)
         if isinstance(page, Page):
             raise IntegrityError(f"tree node {node.hex()} is a directory where a chunk list was expected")
         return page
 
     def _fetch(self, node: bytes, decode: Callable[[bytes], Page | ChunkPage]) -> Page | ChunkPage:
-        held = self._pages.get(node)
-        if held is not None:
-            used(self._pages, node)
-            return held[0]
+        cached = self._pages.get(node)
+        if cached is not None:
+            touch(self._pages, node)
+            return cached[0]
         data = self._load(node)
         page = decode(data)
         cost = len(data) * (1 if isinstance(page, Page) else 4) + 400
         with self._lock:
             if node not in self._pages:
                 self._pages[node] = page, cost
-                self._room -= cost
-            while self._room < 0 and len(self._pages) > 1:
-                self._room += self._pages.popitem(last=False)[1][1]
+                self._free -= cost
+            while self._free < 0 and len(self._pages) > 1:
+                self._free += self._pages.popitem(last=False)[1][1]
         return page
 
     def find(self, node: bytes, name: bytes) -> tuple[Entry, int] | None:
-        """Look a name up in the directory whose topmost page is `node`.
+        """Find a name in the directory whose topmost page is `node`.
 
         Returns:
             The entry and its position relative to the directory's first entry, or None.
@@ -96,7 +95,7 @@ class Pages:
         return None if found is None else (page.entry(found), position + page.before(found))
 
     def descend(self, node: bytes, position: int) -> Entry:
-        """The entry at a position of a whole tree.
+        """Return the entry at a position of a whole tree.
 
         Args:
             node: The topmost page of its root directory.
@@ -108,12 +107,12 @@ class Pages:
         return self.trail(node, position, only_last=True)[-1]
 
     def trail(self, node: bytes, position: int, *, only_last: bool = False) -> list[Entry]:
-        """The entries on the way to a position: its directories from the outermost on, then itself.
+        """Return the entries on the way to a position: its directories, outermost first, then itself.
 
         Args:
             node: The topmost page of the root directory.
             position: Relative to the root directory's first entry.
-            only_last: Decode none but the last.
+            only_last: Decode only the last.
 
         Raises:
             NotFoundError: There is none.
@@ -137,14 +136,14 @@ class Pages:
             page = self.get(below)
 
     def iterate(self, node: bytes, position: int = 0) -> Iterator[tuple[int, Entry]]:
-        """List a directory's entries with their relative positions, from the first at or after `position` on."""
+        """Yield a directory's entries with their relative positions, the first at or after `position`."""
         for at, entries in self.runs(node, position):
             for entry in entries:
                 yield at, entry
                 at += entry.positions  # noqa: PLW2901 # of the next
 
     def runs(self, node: bytes, position: int = 0) -> Iterator[tuple[int, list[Entry]]]:
-        """The same a page at a time, each with the relative position of the first of its entries."""
+        """Do the same a page at a time, with the relative position of the first of its entries."""
         page = self.get(node)
         if position >= page.below:
             return
@@ -159,13 +158,13 @@ class Pages:
             yield page.before(row), self.entries(node)[row:]
 
     def top(self, node: bytes) -> Entry:
-        """The `PAGE` row that stands for a directory's topmost page."""
+        """Return the `PAGE` row of a directory's topmost page."""
         page = self.get(node)
         first = page.name(0) if len(page) else b""
         return Entry(first, Kind.PAGE, 0, 0, page.size, page.digest, page.below, node)
 
     def leaves(self, node: bytes) -> list[Entry]:
-        """The `PAGE` rows of all leaf pages of a directory, in order."""
+        """Return the `PAGE` rows of all leaf pages of a directory, in order."""
         page = self.get(node)
         if page.level == 0:
             return [self.top(node)]
@@ -175,7 +174,7 @@ class Pages:
         return [leaf for row in rows for leaf in self.leaves(row.node)]
 
     def pieces(self, entry: Entry) -> Iterator[Piece]:
-        """All chunks of a file, in order."""
+        """Yield all chunks of a file, in order."""
         if not entry.size:
             return
         if not entry.extra:
@@ -194,7 +193,7 @@ class Pages:
             start = end
 
     def piece_at(self, entry: Entry, offset: int) -> tuple[int, int, bytes]:
-        """The chunk of a file that holds a byte.
+        """Find the chunk of a file that contains a byte.
 
         Args:
             entry: A file.

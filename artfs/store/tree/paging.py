@@ -1,4 +1,4 @@
-"""Where the pages of a large directory or chunk list are cut: by content, so that edits stay local.
+"""Content-defined cuts between the pages of a large directory or chunk list: edits stay local.
 
 A page ends before a row whose name (of a chunk list: whose digest) is a boundary, once the page has `MIN_ROWS`; and in
 any case at `MAX_ROWS` rows or `MAX_HEAP` bytes of names. The cut depends only on the rows since the last one, so an
@@ -25,12 +25,12 @@ _ONE_IN = 256
 
 
 def heap_bytes(row: Entry) -> int:
-    """What a row adds to its page's heap."""
+    """Return the bytes that a row adds to its page's heap."""
     return len(row.name) + len(row.extra)
 
 
 def cut_before(name: bytes, level: int, rows: int, heap: int) -> bool:
-    """Whether a page of `rows` rows and `heap` bytes of heap ends before the row called `name`."""
+    """Return whether a page of `rows` rows and `heap` bytes of heap ends before the row `name`."""
     if rows < MIN_ROWS:
         return heap >= MAX_HEAP
     if rows >= MAX_ROWS or heap >= MAX_HEAP:

@@ -16,6 +16,7 @@ from artfs.store.tree.build import as_directory, build_content, build_directory,
 from artfs.store.tree.diff import diff_trees
 from artfs.store.tree.pages import Pages
 from artfs.store.tree.paging import MAX_ROWS
+from tests.support.schedules import ObservedDict, Rival
 
 
 class Memory(dict[bytes, bytes]):
@@ -150,3 +151,33 @@ def test_every_byte_of_a_file_is_found_in_its_chunk(count: int, length: int) -> 
         start = sum(earlier.length for earlier in chunks[:number])
         assert pages.piece_at(entry, start) == (start, chunk.length, chunk.digest)
         assert pages.piece_at(entry, start + chunk.length - 1) == (start, chunk.length, chunk.digest)
+
+
+@pytest.mark.parametrize("method", ["get", "entries"])
+def test_a_page_that_two_threads_load_at_once_counts_once(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    memory = Memory()
+    directories = [build_directory(_numbered(count), memory).node for count in (40, 41)]
+    loaded: list[bytes] = []
+    rival: Rival[object] = Rival()
+
+    def load(node: bytes) -> bytes:
+        loaded.append(node)
+        return memory[node]
+
+    room = sum(len(memory[node]) + 400 for node in directories)
+    monkeypatch.setattr("artfs.store.tree.pages._MAX_DECODED_ROWS", 81)
+    with monkeypatch.context() as patch:
+        patch.setattr("artfs.store.tree.pages.threading.Lock", rival.lock)
+        patch.setattr("artfs.store.tree.pages.OrderedDict", ObservedDict)
+        pages = Pages(load, room)
+    if method == "entries":
+        pages.get(directories[0])
+    ObservedDict.before_set.append(lambda: rival.meanwhile(lambda: getattr(pages, method)(directories[0])))
+    kept = getattr(pages, method)(directories[0])
+    rival.result()
+    getattr(pages, method)(directories[1])
+    loaded.clear()
+    again = getattr(pages, method)(directories[0])
+    assert again is kept if method == "get" else again == kept
+    assert loaded == []
+    assert rival.waited

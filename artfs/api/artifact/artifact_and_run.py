@@ -1,0 +1,498 @@
+"""The public classes `Artifact` and `Run`.
+
+Each makes objects of the other (`run.use_artifact()`, `artifact.logged_by()`), so they share one module. What they are
+made of is below: `artfs.api.artifact` for the one, `artfs.api.run` for the other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from artfs.api import lineage
+from artfs.api.artifact import distributed
+from artfs.api.artifact.add_methods import AddMethods
+from artfs.api.artifact.base import logged_only
+from artfs.api.artifact.metadata import aliases_of
+from artfs.api.artifact.publish import log, log_again, push_edits
+from artfs.api.artifact.read_methods import ReadMethods
+from artfs.api.run import tracking
+from artfs.api.run.base import RunBase
+from artfs.api.store_pool import StoreLike, shared_store
+from artfs.catalog import EdgeKind, Version, current_actor
+from artfs.errors import ArtifactNotLoggedError, InvalidInputError, NotFoundError, TypeMismatchError
+from artfs.lineage import current_view
+from artfs.lineage.graph import Direction
+from artfs.names import DEFAULT_TYPE, parse_ref
+from artfs.store.store import Store
+
+__all__ = ["Artifact", "Run"]
+
+
+class Artifact(ReadMethods, AddMethods):
+    """A versioned directory with a name and a type.
+
+    One that you make is unlogged: add to it, then log it with `Run.log_artifact`, or with `save` outside of a run. From
+    then on it is a version, as are those that `Run.use_artifact` and `Api.artifact` give: its contents are final, and
+    its description, metadata, tags, aliases and time to live are changed by editing them and `save`.
+
+    Args:
+        name: The artifact's name: letters, digits, `_`, `.` and `-`.
+        type: Its type, as `dataset` or `model`.
+        description: Free text.
+        metadata: A JSON object; copied.
+        incremental: Only False: what adds to a version begins with its `new_draft`.
+        use_as: Without effect here; for scripts that were written for W&B.
+        store: Where contents are stored as they are added: a store or its directory; by default `$ARTFS_STORE`, or the
+            user's own. Logging elsewhere copies them.
+
+    Raises:
+        InvalidInputError: Name, type or metadata break a rule, or `incremental` is True.
+        TypeError: A value of the metadata is of a wrong type.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        type: str = DEFAULT_TYPE,  # noqa: A002 - the name that W&B's users write
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        incremental: bool = False,
+        use_as: str | None = None,
+        *,
+        store: StoreLike = None,
+    ) -> None:
+        del use_as
+        if incremental:
+            raise InvalidInputError(
+                f"incremental=True is not there: begin with Api().artifact({name!r}).new_draft(), and log that"
+            )
+        super().__init__(name, type, description, metadata, store)
+
+    @classmethod
+    def of_version(cls, store: Store, version: Version) -> Self:
+        """Return the logged artifact of a version.
+
+        Args:
+            store: The store that has it.
+            version: Its row in the catalog.
+
+        Raises:
+            NotFoundError: The store has no such version.
+        """
+        with store.catalog.view() as view:
+            row = view.artifact(version.artifact)
+        if row is None:
+            raise NotFoundError(f"artifact {version.artifact} does not exist: `artfs ls` shows which do")
+        artifact = cls(row.name, row.type)
+        artifact.become(store, version)
+        return artifact
+
+    # Publishing
+
+    def save(self, merge: bool | None = None, *, mine: Sequence[str] = (), theirs: Sequence[str] = ()) -> None:
+        """Log the artifact, as an output of this process's run if there is one; or push its edits.
+
+        What `new_draft` gave becomes a version as it is, like everything that is logged. Where another version came
+        since the draft was made, that one's changes would not be in it: a warning names them. With `merge=True` the
+        version has both: a path that was changed in only one of the two is as it is there.
+
+        Args:
+            merge: Of a draft that `new_draft` gave: put its changes onto a version that came since, or with False
+                refuse to log it if there is one.
+            mine: Paths to take from here where both changed them; a directory is all below it, `.` is all.
+            theirs: Paths to take from the version that came; of several that a path is in, the longest counts.
+
+        Raises:
+            NewerVersionError: Another version came since, and `merge` is False; nothing was logged.
+            MergeConflictError: Paths were changed in both, each in its own way (`conflicts` has all); nothing was
+                logged.
+            InvalidInputError: What was edited breaks a rule, or a path of `mine` or `theirs` has no conflict; nothing
+                was pushed.
+            TypeError: A value of the metadata is of a wrong type.
+            TypeMismatchError: An artifact of another type has the name.
+            NotFoundError: The version was deleted meanwhile.
+            StorageError: The store cannot be written.
+        """
+        if self._version is None:
+            store = shared_store(self.contents.store)
+            log(store, self, run=tracking.current_run(store), merge=merge, mine=mine, theirs=theirs)
+            return
+        push_edits(self.store, self.version_ref, self)
+        self.become(self.store, self.store.version(self.version_ref))
+
+    @logged_only
+    def delete(self, delete_aliases: bool = False) -> None:
+        """Delete the version; `artfs undelete` takes it back until gc.
+
+        Args:
+            delete_aliases: Also when it has aliases other than `latest`.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            VersionInUseError: It has aliases.
+        """
+        self.store.catalog.delete_version(self.version_ref, current_actor(), delete_aliases=delete_aliases)
+        self._deleted = True
+
+    @logged_only
+    def wait(self, timeout: float | timedelta | None = None) -> Self:
+        """Return the artifact: what is logged is there already.
+
+        Args:
+            timeout: Not needed.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+        """
+        del timeout
+        return self
+
+    @logged_only
+    def new_draft(self) -> Artifact:
+        """Return a new unlogged artifact with the contents and the description of this version.
+
+        Change it and log it: `save(merge=True)` keeps what other versions brought since.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+        """
+        new = Artifact(self._base_name, self.type, self.description, self.metadata, store=self.store)
+        new.begin_at(self.store, self.row)
+        return new
+
+    @logged_only
+    def restore(self, description: str | None = None, aliases: Sequence[str] | str | None = None) -> Artifact:
+        """Make the next version with the contents of this earlier one; nothing is copied.
+
+        Metadata, tags and time to live are those of this version, which `source_name` of the new one names. In a run,
+        the new version is an output of it.
+
+        Args:
+            description: Of the new version; None: as this one has it.
+            aliases: To be moved to it, besides `latest`.
+
+        Returns:
+            The new version.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            ConflictError: This is the newest version.
+            NotFoundError: The version was deleted meanwhile.
+        """
+        who = current_actor(tracking.current_run(self.store))
+        named = aliases_of(aliases)
+        version = self.store.catalog.restore(self.version_ref, who, description=description, aliases=named)
+        return Artifact.of_version(self.store, version)
+
+    # Lineage
+
+    @logged_only
+    def logged_by(self) -> Run | None:
+        """The run that logged it first; None if it was logged outside of runs.
+
+        Others may have logged it again, or the same contents (`if_changed`), or added a part (`upsert_artifact`): it is
+        among the `logged_artifacts` of these too.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+        """
+        row = lineage.logged_by(self.store, self.row)
+        return None if row is None else Run(self.store, row)
+
+    @logged_only
+    def used_by(self) -> list[Run]:
+        """The runs that used it, in the order of time.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+        """
+        return [Run(self.store, row) for row in lineage.used_by(self.store, self.row)]
+
+    @logged_only
+    def ancestors(self, depth: int | None = None) -> list[Artifact]:
+        """The versions that went into it by way of runs, the nearest first; deleted ones left out.
+
+        Args:
+            depth: Number of runs to go back; None: all.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            InvalidInputError: `depth` is negative.
+        """
+        return _artifacts(self.store, lineage.reachable(self.store, self.row, Direction.UP, depth))
+
+    @logged_only
+    def descendants(self, depth: int | None = None) -> list[Artifact]:
+        """The versions that it went into by way of runs, the nearest first; deleted ones left out.
+
+        Args:
+            depth: Number of runs to go on; None: all.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            InvalidInputError: `depth` is negative.
+        """
+        return _artifacts(self.store, lineage.reachable(self.store, self.row, Direction.DOWN, depth))
+
+    def __reduce__(self) -> tuple[Callable[[str, int, int], Artifact], tuple[str, int, int]]:
+        """Pickle a logged artifact as its store and version; edits that were not saved stay behind."""
+        if self._version is None:
+            raise ArtifactNotLoggedError(
+                f"artifact {self.name} is a draft of this process: log it before others get it"
+            )
+        path = os.fspath(self.store.path)  # text: a Path that Python 3.13 pickled is none for 3.11
+        return _reopened, (path, self._version.artifact, self._version.index)
+
+
+def _reopened(store_path: str | Path, artifact: int, index: int) -> Artifact:
+    """Return the artifact that another process, or an earlier one, pickled.
+
+    Raises:
+        NotFoundError: The version was deleted meanwhile.
+        StoreNotFoundError: The store is not there.
+    """
+    store = shared_store(store_path, create=False)
+    with store.catalog.view() as view:
+        version = view.version(artifact, index)
+    if version is None:
+        raise NotFoundError(f"version v{index} of artifact {artifact} in {store_path} was deleted: use another")
+    return Artifact.of_version(store, version)
+
+
+_reopened.__module__ = "artfs.api.artifact"  # the name in every pickle, whichever module it is defined in
+
+
+class Run(RunBase):
+    """A run. `artfs.init` starts one, `Api().run` finds one.
+
+    As a context manager it is finished at the end of the block, and marked as failed if that ends in an exception.
+
+    Args:
+        store: The store that has it.
+        row: Its row in the catalog.
+    """
+
+    def use_artifact(
+        self,
+        artifact_or_ref: Artifact | str,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        use_as: str | None = None,
+    ) -> Artifact:
+        """Use a version as an input.
+
+        Args:
+            artifact_or_ref: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is, as by `save`.
+                Or a URI (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it, of which
+                a version is made if something changed.
+            type: The type that it must have; None: any.
+            aliases: To be given to an artifact that is logged by this.
+            use_as: Without effect here; for scripts that were written for W&B.
+
+        Returns:
+            The version, as an artifact.
+
+        Raises:
+            NotFoundError: There is none.
+            TypeMismatchError: It is of another type.
+            InvalidInputError: The reference is malformed, or the artifact is logged in another store.
+        """
+        del use_as
+        store = self._store
+        if isinstance(artifact_or_ref, str) and "://" in artifact_or_ref:
+            scheme, _colon, rest = artifact_or_ref.partition("://")
+            name = _name_from(f"{scheme}-{rest.strip('/').replace('/', '-')}")
+            artifact_or_ref = self._artifact(artifact_or_ref, name, type)
+            log(store, artifact_or_ref, aliases=aliases, if_changed=True)
+        if isinstance(artifact_or_ref, Artifact):
+            _check_type(artifact_or_ref.base_name, artifact_or_ref.type, type)
+            if artifact_or_ref.is_draft():
+                log(store, artifact_or_ref, aliases=aliases)
+            if artifact_or_ref.store.path != store.path:
+                raise InvalidInputError(
+                    f"{artifact_or_ref.name} is in another store than the run: log it in {store.path}"
+                )
+            ref = artifact_or_ref.version_ref
+        else:
+            ref = parse_ref(artifact_or_ref)
+            with store.catalog.view() as view:
+                artifact = view.artifact(view.resolve(ref).artifact)
+            if artifact is not None:
+                _check_type(artifact.name, artifact.type, type)
+        version = store.catalog.use_version(self.id, tracking.pinned(store, self.id, ref), self._actor())
+        return artifact_or_ref if isinstance(artifact_or_ref, Artifact) else Artifact.of_version(store, version)
+
+    def log_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        if_changed: bool = False,
+        follow_links: bool = False,
+    ) -> Artifact:
+        """Log an artifact as an output: it becomes its next version, and `latest` moves to it.
+
+        One that is logged already stays the version that it is, and `latest` stays too: this run has logged it then,
+        besides the run that did first. It gets the aliases and tags, and what was edited of it is saved.
+
+        Args:
+            artifact_or_path: An artifact; or a file, a directory or a URI, to make one from.
+            name: What the artifact of a path is called; None: `run-<id>-<basename>`.
+            type: Its type; None: as an artifact of that name has it, else `dataset`.
+            aliases: Names for this version besides `latest`.
+            tags: Labels of the version, besides those that the artifact has.
+            if_changed: Give the latest version back when its contents are the same, instead of making another. This run
+                has then logged it too; the aliases move to it, and what else is said of it stays.
+            follow_links: Of a directory: in place of symlinks that lead out of it log what they lead to.
+
+        Returns:
+            The artifact, which is logged now.
+
+        Raises:
+            InvalidInputError: A name, alias or tag is not allowed; or the artifact is logged in another store.
+            NotFoundError: It is logged, and its version was deleted.
+            SourceError: A file cannot be read, or changed while it was.
+            TypeMismatchError: The artifact has another type.
+            StorageError: The store cannot be written; nothing was logged.
+        """
+        artifact = self._artifact(artifact_or_path, name, type, follow_links=follow_links)
+        self._update_first()
+        if artifact.is_draft():
+            log(self._store, artifact, run=self.id, aliases=aliases, tags=tags, if_changed=if_changed)
+        else:
+            log_again(self._store, artifact, run=self.id, aliases=aliases, tags=tags)
+        return artifact
+
+    def upsert_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Add to a version that several processes make together; `finish_artifact` logs it.
+
+        Args:
+            artifact_or_path: An unlogged artifact, or a path, as for `log_artifact`. Give the paths of each process
+                their own place.
+            name: What the artifact of a path is called; the same in all processes.
+            type: Its type.
+            aliases: For the version.
+            tags: For the version.
+            distributed_id: The name by which the processes find together.
+
+        Returns:
+            The artifact, to which nothing more can be added.
+
+        Raises:
+            TypeError: No `distributed_id` is given.
+            ArtifactFinalizedError: The artifact is logged.
+            InvalidInputError: A name, alias or tag is not allowed.
+        """
+        if distributed_id is None:
+            raise TypeError("upsert_artifact() needs a distributed_id, by which the processes find together")
+        artifact = self._artifact(artifact_or_path, name, type)
+        distributed.add_part(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
+        return artifact
+
+    def finish_artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None = None,
+        type: str | None = None,  # noqa: A002 - W&B's word
+        aliases: Sequence[str] | str | None = None,
+        tags: Sequence[str] | str | None = None,
+        *,
+        distributed_id: str | None = None,
+    ) -> Artifact:
+        """Log the version that several processes made together. Call it once, when all have added.
+
+        Args:
+            artifact_or_path: An unlogged artifact with what this process adds, perhaps nothing; or a path, as for
+                `log_artifact`.
+            name: What the artifact of a path is called.
+            type: Its type.
+            aliases: Names for the version besides those that were given when it was added to.
+            tags: Likewise.
+            distributed_id: The name by which the processes find together.
+
+        Returns:
+            The artifact, which is logged now.
+
+        Raises:
+            TypeError: No `distributed_id` is given.
+            ConflictError: Two processes added different files at one path; or one adds, or finishes, just now; or there
+                is nothing to log, as when it is finished already.
+            ArtifactFinalizedError: The artifact is logged.
+            InvalidInputError: A name, alias or tag is not allowed.
+        """
+        if distributed_id is None:
+            raise TypeError("finish_artifact() needs a distributed_id, by which the processes find together")
+        artifact = self._artifact(artifact_or_path, name, type)
+        self._update_first()
+        distributed.finish(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
+        return artifact
+
+    def logged_artifacts(self) -> list[Artifact]:
+        """The versions that it logged or added a part to, in the order of time; deleted ones left out."""
+        return _artifacts(self._store, self._versions(EdgeKind.LOGGED))
+
+    def used_artifacts(self) -> list[Artifact]:
+        """The versions that it used, in the order of time; deleted ones left out."""
+        return _artifacts(self._store, self._versions(EdgeKind.USED))
+
+    def _versions(self, kind: EdgeKind) -> list[Version]:
+        with current_view(self._store) as view:
+            versions = [view.version(edge.artifact, edge.index) for edge in view.edges_of_run(self.id, kind)]
+        return [version for version in versions if version is not None]
+
+    def _artifact(
+        self,
+        artifact_or_path: Artifact | str | os.PathLike[str],
+        name: str | None,
+        type_: str | None,
+        *,
+        follow_links: bool = False,
+    ) -> Artifact:
+        """Return an artifact as it is; of a path, make one."""
+        if isinstance(artifact_or_path, Artifact):
+            return artifact_or_path
+        path = os.fspath(artifact_or_path)
+        if name is None:
+            base = os.path.basename(path.rstrip("/")) or os.path.basename(os.path.abspath(path))
+            name = _name_from(f"run-{self.id}-{base}")
+        with self._store.catalog.view() as view:
+            existing = view.artifact_by_name(name)
+        artifact = Artifact(name, type_ or (DEFAULT_TYPE if existing is None else existing.type), store=self._store)
+        if "://" in path:
+            artifact.add_reference(path)
+        elif os.path.isdir(path):
+            artifact.add_dir(path, follow_links=follow_links)
+        else:
+            artifact.add_file(path)
+        return artifact
+
+
+def _name_from(text: str) -> str:
+    """Return a name for an artifact that is like a text."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:128]
+
+
+def _artifacts(store: Store, versions: Sequence[Version]) -> list[Artifact]:
+    return [Artifact.of_version(store, version) for version in versions]
+
+
+def _check_type(name: str, found: str, wanted: str | None) -> None:
+    if wanted not in {None, found}:
+        raise TypeMismatchError(f"artifact {name} has type {found}, not {wanted}: ask for that one")

@@ -1,0 +1,46 @@
+"""Environment variables for store and run. It imports little, so that the command starts fast."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from artfs.errors import InvalidInputError
+from artfs.names import parse_store_path
+
+__all__ = ["announce_run", "announced_run", "default_store", "withdraw_run"]
+
+_RUN = "ARTFS_RUN_ID"
+
+
+def default_store() -> Path:
+    """Return the default store: `$ARTFS_STORE`, else `artfs` in the user's data directory.
+
+    Raises:
+        InvalidInputError: No such directory is known.
+    """
+    if named := os.environ.get("ARTFS_STORE"):
+        return parse_store_path(named)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    if os.path.isabs(data):  # the XDG specification has a relative one ignored
+        return parse_store_path(Path(data, "artfs"))
+    try:
+        return parse_store_path(Path.home() / ".local" / "share" / "artfs")
+    except RuntimeError:
+        raise InvalidInputError("this user has no home directory: name a store with --store or $ARTFS_STORE") from None
+
+
+def announced_run() -> str | None:
+    """Return the run that the environment names, which may be of any store; None: none."""
+    return os.environ.get(_RUN) or None
+
+
+def announce_run(run: str) -> None:
+    """Name the run in the environment of programs that this process starts."""
+    os.environ[_RUN] = run
+
+
+def withdraw_run(run: str) -> None:
+    """Remove the run from the environment, if it is the one named there."""
+    if os.environ.get(_RUN) == run:
+        del os.environ[_RUN]

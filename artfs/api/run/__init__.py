@@ -1,0 +1,1 @@
+"""The parts of the class `Run`; the class itself is beside `Artifact`."""

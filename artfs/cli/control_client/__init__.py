@@ -1,0 +1,1 @@
+"""Client of the control files of a staging mount."""

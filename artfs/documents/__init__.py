@@ -1,0 +1,1 @@
+"""JSON documents of artifacts, entries, runs, graph and history; keys as in docs/COMMANDS.md."""

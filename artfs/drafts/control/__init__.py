@@ -1,0 +1,1 @@
+"""Requests and replies of the control files of a staging mount."""

@@ -1,0 +1,1 @@
+"""Database of a draft: schema of its rows, LMDB environment, redo log, snapshots."""

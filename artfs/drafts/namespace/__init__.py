@@ -1,0 +1,1 @@
+"""Namespace of a draft over its base: inodes, directories, and transactions on them."""

@@ -1,0 +1,1 @@
+"""Preforked worker processes of a mount: supervisor, pool, scoreboard, accept lock, log."""

@@ -1,0 +1,1 @@
+"""The read-only mount of a store."""

@@ -1,0 +1,1 @@
+"""LMDB: environments, rows with checksums, checks of its file. No other room imports it."""

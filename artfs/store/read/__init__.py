@@ -1,0 +1,1 @@
+"""Reading: files by range, extraction, comparison with directories, leases of readers."""

@@ -1,0 +1,1 @@
+"""Storing: walk, chunk, hash, compress, write packs, build trees."""
