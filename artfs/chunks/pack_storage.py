@@ -252,8 +252,8 @@ class _NewFile:
         self._file.sync()
         self._file.close()
         directory = self._final.parent
-        with suppress(FileExistsError):
-            make_directory(directory)
+        if not directory.is_dir():
+            make_directory(directory, exist_ok=True)  # whoever made it meanwhile may not have synced its name yet
             sync_directory(directory.parent)
         rename(self._path, self._final)
         self._path = self._final

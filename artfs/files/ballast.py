@@ -29,12 +29,13 @@ class Ballast:
 
     Args:
         path: The file.
-        spare: Allocate it only if the disk has more than enough free space; else whenever it can be.
+        spare: Allocate it only if the disk has more than enough free space; else whenever there is room for it. To try
+            where there is none would take for a moment what somebody else needs.
     """
 
     def __init__(self, path: Path, *, spare: bool = False) -> None:
         self._path = path
-        self._min_free = 2 * _SCARCE if spare else 0
+        self._min_free = 2 * _SCARCE if spare else _SIZE
 
     def allocate(self) -> None:
         """Allocate the space, unless it is allocated or the disk has too little."""

@@ -57,7 +57,7 @@ def test_damage_names_the_chunk_that_is_lost(pack: tuple[StoredPack, list[Stored
 
 def test_p1_a_pack_under_another_packs_name_is_found(place: Place, pack: tuple[StoredPack, list[Stored]]) -> None:
     other = place.path(bytes(16))
-    other.parent.mkdir()
+    other.parent.mkdir(exist_ok=True)
     pack[0].path.rename(other)
     assert broken(other) == ["P1"]
     with pytest.raises(IntegrityError, match="another pack's name"):
@@ -88,7 +88,7 @@ def handmade(
     footer = b"".join(entry for _, entry in records)
     body = header + b"".join(record for record, _ in records) + gap
     path = place.path(bytes(16))
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(body + footer + encode_trailer(len(records), len(body), digest(footer)))
     return path
 

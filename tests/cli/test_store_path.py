@@ -99,7 +99,7 @@ def test_what_makes_a_store_says_where(artfs: Commands, images: Path, monkeypatc
     assert (quiet.code, quiet.err, quiet.made_store) == (0, b"", False)
     monkeypatch.setenv("ARTFS_STORE", str(Path("third").absolute()))
     ran = artfs("run", "--", "true")
-    assert (ran.code, ran.made_store) == (0, True)
+    assert (ran.code, ran.made_store) == (0, True), ran
 
 
 @pytest.mark.parametrize("words", [("put", "text", "-n", "animals"), ("run", "--", "true"), ("mount", "art")])

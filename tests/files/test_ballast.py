@@ -50,6 +50,18 @@ def test_a_full_disk_leaves_no_part_of_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert not ballast.release_after(OSError(errno.ENOSPC, "full"))
 
 
+def test_where_there_is_no_room_nothing_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was tried and given back would be missing meanwhile: to a writer who has just made room for it."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda _descriptor, _offset, size: asked.append(size))
+    free(monkeypatch, 3)
+    Ballast(tmp_path / "ballast").allocate()
+    assert (asked, list(tmp_path.iterdir())) == ([], [])
+    free(monkeypatch, 4)
+    Ballast(tmp_path / "ballast").allocate()
+    assert asked == [SIZE]
+
+
 def test_spare_space_is_allocated_only_where_there_is_plenty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ballast = Ballast(tmp_path / "ballast", spare=True)
     free(monkeypatch, 31)
