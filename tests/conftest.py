@@ -5,11 +5,13 @@ tests/support/data/realdata.py tells where they lie and how they got there.
 
 from __future__ import annotations
 
+import atexit
 import compileall
 import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -104,10 +106,17 @@ def watchdog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watchdog]:
 
 @pytest.fixture(autouse=True)
 def _runs_of_a_test_are_left_after_it() -> Iterator[None]:
-    """Runs nest: one that a test never ends would be around those of the next."""
-    yield
+    """Runs nest, and end with the process: one that a test never ends would be around those of the next.
+
+    At the end of all tests each would open its store again, and a process has room for about 127.
+    """
+    with patch.object(atexit, "register", wraps=atexit.register) as registered:
+        yield
     for run in nesting.current_runs():
         nesting.leave(run)
+    for call in registered.call_args_list:
+        if getattr(call.args[0], "__name__", "") == "finish_at_exit":
+            atexit.unregister(call.args[0])
 
 
 @pytest.fixture(autouse=True)
