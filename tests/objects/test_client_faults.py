@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +16,9 @@ from artfs.format.digest import Data
 from artfs.objects import RemoteObject, TransientError
 from artfs.objects.client import Client
 from artfs.objects.settings import load_settings
-from tests.support.objects import sources
+from tests.support.objects import faults, sources
 from tests.support.objects.servers import SECRET_KEY
-from tests.support.objects.web import Request, WebServer, web_server
+from tests.support.objects.web import WebServer, web_server
 
 _DATA = bytes(range(256)) * 40
 _Result = TypeVar("_Result")
@@ -63,53 +61,17 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Case]:
         yield _Case(server, request.param, tmp_path)
 
 
-def _status(status: int, code: str = "") -> Callable[[BaseHTTPRequestHandler, Request], bool]:
-    def answer(handler: BaseHTTPRequestHandler, _request: Request) -> bool:
-        body = f"<Error><Code>{code}</Code><Message>{SECRET_KEY}</Message></Error>".encode() if code else b""
-        handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-        return True
-
-    return answer
-
-
-def _cut(handler: BaseHTTPRequestHandler, _request: Request) -> bool:
-    """Answer with the half of what is announced."""
-    handler.send_response(206)
-    handler.send_header("Content-Length", str(len(_DATA)))
-    handler.send_header("Content-Range", f"bytes 0-{len(_DATA) - 1}/{len(_DATA)}")
-    handler.send_header("Last-Modified", "Tue, 14 Nov 2023 22:13:22 GMT")
-    handler.send_header("ETag", _ETAG[0])
-    handler.end_headers()
-    handler.wfile.write(_DATA[: len(_DATA) // 2])
-    handler.close_connection = True
-    return True
-
-
-_ETAG: list[str] = [""]
-
-
-def _reset(handler: BaseHTTPRequestHandler, _request: Request) -> bool:
-    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    handler.connection.close()
-    handler.close_connection = True
-    return True
-
-
-@pytest.mark.parametrize("fault", [_status(503, "SlowDown"), _status(429), _cut, _reset])
-def test_what_may_pass_is_told_from_what_is_final(
-    case: _Case, fault: Callable[[BaseHTTPRequestHandler, Request], bool]
-) -> None:
-    _ETAG[0] = case.remote.etag or ""
+@pytest.mark.parametrize(
+    "fault", [faults.status(503, "SlowDown", SECRET_KEY), faults.status(429), faults.cut, faults.reset]
+)
+def test_what_may_pass_is_told_from_what_is_final(case: _Case, fault: faults.Fault) -> None:
     asked = len(case.server.requests)
     case.server.fault = fault
     with pytest.raises(TransientError) as caught:
         case.get()
     assert len(case.server.requests) - asked == 1  # it is the fetcher that asks again
     assert SECRET_KEY not in str(caught.value)
-    case.server.fault = lambda _handler, _request: False
+    case.server.fault = faults.healthy
     assert case.get() == _DATA
 
 
@@ -126,7 +88,7 @@ def test_what_may_pass_is_told_from_what_is_final(
 def test_a_refusal_is_final_and_says_the_status_and_nothing_of_the_body(
     case: _Case, status: int, code: str, error: type[SourceError]
 ) -> None:
-    case.server.fault = _status(status, code)
+    case.server.fault = faults.status(status, code, SECRET_KEY)
     with pytest.raises(error) as caught:
         case.get()
     assert not isinstance(caught.value, TransientError)
@@ -138,7 +100,7 @@ def test_a_server_that_stalls_is_given_up_in_a_bounded_time(case: _Case, monkeyp
     monkeypatch.setattr("artfs.objects.client.connections.STALLED_S", 0.3)
     monkeypatch.setattr("artfs.objects.client.web_connections.STALLED_S", 0.3)
     released = threading.Event()
-    case.server.fault = lambda _handler, _request: released.wait(20)
+    case.server.fault = faults.stall(released)
     try:
         with pytest.raises(TransientError):
             case.get()
@@ -160,14 +122,7 @@ def test_a_redirect_to_another_host_is_followed_without_credentials(tmp_path: Pa
         case = _Case(server, "http", tmp_path)
         target.put("bucket/key", _DATA)
 
-        def redirect(handler: BaseHTTPRequestHandler, _request: Request) -> bool:
-            handler.send_response(302)
-            handler.send_header("Location", f"http://localhost:{target.port}/bucket/key?X-Amz-Signature={SECRET_KEY}")
-            handler.send_header("Content-Length", "0")
-            handler.end_headers()
-            return True
-
-        server.fault = redirect
+        server.fault = faults.redirect(f"http://localhost:{target.port}/bucket/key?X-Amz-Signature={SECRET_KEY}")
         target.objects[f"/bucket/key?X-Amz-Signature={SECRET_KEY}"] = target.objects["/bucket/key"]
         assert case.get() == _DATA
         assert "authorization" in server.requests[-1].headers
@@ -176,17 +131,9 @@ def test_a_redirect_to_another_host_is_followed_without_credentials(tmp_path: Pa
         with pytest.raises(ReferenceGoneError) as caught:
             case.get()
         assert SECRET_KEY not in str(caught.value)
-        server.fault = _redirect_in_circles
+        server.fault = faults.redirect("/bucket/key")
         with pytest.raises(SourceError, match="redirected more than"):
             case.get()
-
-
-def _redirect_in_circles(handler: BaseHTTPRequestHandler, _request: Request) -> bool:
-    handler.send_response(307)
-    handler.send_header("Location", handler.path)
-    handler.send_header("Content-Length", "0")
-    handler.end_headers()
-    return True
 
 
 def test_a_server_that_tells_no_length_is_read_once_for_the_size_and_its_growth_is_noticed(tmp_path: Path) -> None:

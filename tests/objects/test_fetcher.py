@@ -237,7 +237,7 @@ def test_a_server_that_is_down_fails_within_the_time_and_then_at_once_until_it_i
         with pytest.raises(SourceError, match=r"gave up after .*503"):
             await fetcher.read(remote, 0, 10)
         asked = len(objects.requests)
-        with pytest.raises(SourceError, match="gave up after 0 s"):
+        with pytest.raises(SourceError, match=r"gave up after 0\.\d+ s"):
             await fetcher.read(remote, 0, 10)
         assert asked < len(objects.requests) < 2 * asked
         objects.fail("a")

@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from artfs.errors import ReferenceChangedError, ReferenceGoneError, SourceError
+from artfs.errors import InvalidInputError, ReferenceChangedError, ReferenceGoneError, SourceError
 from artfs.objects import RemoteObject
 from artfs.objects.cache import Cache
 from artfs.objects.fetcher import starting
@@ -186,7 +187,7 @@ def test_many_ranges_are_brought_in_at_a_time(objects: FakeObjects, client: Fetc
 
 def test_a_full_cache_is_read_through(objects: FakeObjects, settings: FetcherSettings) -> None:
     remote = objects.put("a", _DATA)
-    small = FetcherSettings(settings.directory, "test", 64 << 10, settings.idle_seconds, settings.program)
+    small = replace(settings, budget=64 << 10)
     with Cache(small.directory) as cache, FetcherClient(small) as client, ObjectReader(cache, client, remote) as reader:
         for offset in (0, _MIB, 5 * _MIB):
             assert reader.read(offset, _MIB) == _DATA[offset : offset + _MIB]
@@ -224,3 +225,12 @@ def _wait_until_it_ended(settings: FetcherSettings) -> None:
     if settings.lock.exists():
         with settings.lock.open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "inf", "nan"])
+@pytest.mark.parametrize("name", ["ARTFS_FETCHER_IDLE_SECONDS", "ARTFS_FETCHER_TIMEOUT_SECONDS"])
+def test_seconds_that_are_no_positive_number_are_refused_by_the_name_of_their_variable(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=rf"\${name} .*{value}"):
+        FetcherSettings.of_environment({"HOME": str(tmp_path), name: value})

@@ -32,9 +32,14 @@ _KINDS: Final = (
     ("timed out", "the server does not answer"),
     ("Connection reset", "the connection was reset"),
     ("decoding response body", "the answer was cut off"),
+    ("IncompleteBody", "the answer was cut off"),
     ("IncompleteMessage", "the connection was closed before an answer"),
     ("missing region", "its region is not known: set AWS_REGION, or `region` in the configuration"),
     ("incorrectly configured region", "the bucket is in another region: set AWS_REGION, or `region`"),
+)
+_WRONG_RANGE: Final = (
+    ("UnexpectedRange", "the server sends another range than was asked"),
+    ("NotPartial", "the server sends the whole where a range was asked"),
 )
 _MAY_PASS: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
 _CODES_MAY_PASS: Final = frozenset({"SlowDown", "InternalError", "ServerBusy", "RequestTimeout", "OperationTimedOut"})
@@ -58,6 +63,8 @@ def failed(uri: str, error: Exception) -> SourceError:
             f"{quoted(uri)} cannot be read: no credentials were found where the provider's tools keep them; "
             "for a public bucket say that it is anonymous (`artfs help references`)"
         )
+    if wrong := next((meaning for sign, meaning in _WRONG_RANGE if sign in text), None):
+        return SourceError(f"{quoted(uri)} cannot be read: {wrong}")
     return no_connection(uri, next((meaning for sign, meaning in _KINDS if sign in text), "the request failed"))
 
 

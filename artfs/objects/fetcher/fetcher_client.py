@@ -32,8 +32,8 @@ from artfs.objects.remote_object import FoundObject, RemoteObject
 
 __all__ = ["FetcherClient"]
 
-_PATIENCE_SECONDS: Final = 120.0
-"""A fetcher gives up after a minute; one that says nothing for so long hangs."""
+_GRACE_SECONDS: Final = 60.0
+"""A fetcher that says nothing for so long after the time when it should have given up hangs."""
 _RESTARTS: Final = 30
 _MAX_IDLE: Final = 4
 
@@ -148,7 +148,7 @@ class FetcherClient(Closing):
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = connect(self._settings)
-            connection.settimeout(_PATIENCE_SECONDS)
+            connection.settimeout(self._settings.timeout_seconds + _GRACE_SECONDS)
         try:
             yield connection
         except TimeoutError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Limits"]
 
@@ -45,3 +45,7 @@ class Limits:
     total_seconds: float = 60.0
     failing_seconds: float = 5.0
     first_delay: float = 0.1
+
+    def with_timeout(self, seconds: float) -> Limits:
+        """Return these limits with another time after which a request fails."""
+        return replace(self, total_seconds=seconds, failing_seconds=min(seconds, self.failing_seconds))

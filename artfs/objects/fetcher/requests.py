@@ -65,9 +65,9 @@ class Requests:
                 now = time.monotonic()
                 if now + delay >= deadline:
                     self._down.add(server)
-                    raise SourceError(
-                        f"{quoted(remote.uri)} cannot be read: gave up after {now - began:.0f} s: {error}"
-                    ) from error
+                    failed = f"{quoted(remote.uri)} cannot be read: "  # as the client's errors begin, too
+                    why = str(error).removeprefix(failed)
+                    raise SourceError(f"{failed}gave up after {now - began:.3g} s: {why}") from error
             else:
                 self._down.discard(server)
                 return data
@@ -82,7 +82,7 @@ class Requests:
         hedge_after = self._hedge_after(end - start)
         attempts = {self._attempt(remote, start, end)}
         hedged = False
-        failure = TransientError(f"no answer within {patience:.0f} s")
+        failure = TransientError(f"no answer within {patience:.3g} s")
         try:
             async with asyncio.timeout(patience):
                 while attempts:

@@ -48,8 +48,9 @@ def serve(settings: FetcherSettings, make_client: Callable[[], ObjectClient], li
     Args:
         settings: Of the fetcher.
         make_client: Makes the client of the object stores, in the event loop.
-        limits: How much at a time, and how long.
+        limits: How much at a time, and how long; None: the usual, with the timeout of the settings.
     """
+    limits = limits or Limits().with_timeout(settings.timeout_seconds)
     lock = os.open(settings.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -67,7 +68,7 @@ def serve(settings: FetcherSettings, make_client: Callable[[], ObjectClient], li
 class _Server:
     """The connections of a fetcher."""
 
-    def __init__(self, settings: FetcherSettings, cache: Cache, limits: Limits | None) -> None:
+    def __init__(self, settings: FetcherSettings, cache: Cache, limits: Limits) -> None:
         self._settings = settings
         self._cache = cache
         self._limits = limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from artfs.objects.settings import load_settings
 __all__ = ["FetcherSettings"]
 
 _IDLE_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS: Final = 60.0
 # What credentials and connections depend on: where the providers' tools and obstore look.
 _PREFIXES: Final = ("AWS_", "AZURE_", "ARTFS_C", "BOTO_", "CLOUDSDK_", "GOOGLE_", "OBJECT_STORE_", "SSL_CERT_", "XDG_")
-_NAMES: Final = frozenset({"HOME", "NETRC", "STORAGE_EMULATOR_HOST"})
+_NAMES: Final = frozenset({"HOME", "NETRC", "STORAGE_EMULATOR_HOST", "ARTFS_FETCHER_TIMEOUT_SECONDS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class FetcherSettings:
         name: Tells fetchers of one cache apart: they have other environments, and so may have other credentials.
         budget: Bytes that the cache may take on the disk; None: see `Cache`.
         idle_seconds: The fetcher ends so long after its last client.
+        timeout_seconds: A read fails when the server has brought nothing for so long.
         program: The command that starts it, before its options.
         variables: Its environment; None: that of the process that starts it.
     """
@@ -38,6 +41,7 @@ class FetcherSettings:
     name: str
     budget: int | None = None
     idle_seconds: float = _IDLE_SECONDS
+    timeout_seconds: float = _TIMEOUT_SECONDS
     program: tuple[str, ...] = (sys.executable, "-m", "artfs.objects.fetcher")
     variables: Mapping[str, str] | None = None
 
@@ -60,7 +64,8 @@ class FetcherSettings:
     def command(self) -> list[str]:
         """The command that starts it."""
         budget = "" if self.budget is None else str(self.budget)
-        return [*self.program, str(self.directory), self.name, budget, str(self.idle_seconds)]
+        seconds = str(self.idle_seconds), str(self.timeout_seconds)
+        return [*self.program, str(self.directory), self.name, budget, *seconds]
 
     @classmethod
     def of_environment(cls, variables: Mapping[str, str]) -> FetcherSettings:
@@ -69,24 +74,36 @@ class FetcherSettings:
         Raises:
             InvalidInputError: The configuration cannot be used, or no directory for the cache is known.
         """
-        idle = variables.get("ARTFS_FETCHER_IDLE_SECONDS", "")
-        try:
-            idle_seconds = float(idle or _IDLE_SECONDS)
-        except ValueError:
-            raise InvalidInputError(f"$ARTFS_FETCHER_IDLE_SECONDS is no number: {idle!r}") from None
         return cls(
             cache_directory(variables),
             _name(variables),
             load_settings(variables).cache.bytes(),
-            idle_seconds,
+            _seconds(variables, "ARTFS_FETCHER_IDLE_SECONDS", _IDLE_SECONDS),
+            _seconds(variables, "ARTFS_FETCHER_TIMEOUT_SECONDS", _TIMEOUT_SECONDS),
             variables=variables,
         )
 
     @classmethod
     def of_arguments(cls, arguments: list[str]) -> FetcherSettings:
         """Return the settings that a command was made of."""
-        directory, name, budget, idle_seconds = arguments
-        return cls(Path(directory), name, int(budget) if budget else None, float(idle_seconds))
+        directory, name, budget, idle, timeout = arguments
+        return cls(Path(directory), name, int(budget) if budget else None, float(idle), float(timeout))
+
+
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    """Return what a variable says in seconds.
+
+    Raises:
+        InvalidInputError: It is no positive number.
+    """
+    value = variables.get(name, "")
+    try:
+        seconds = float(value or default)
+    except ValueError:
+        raise InvalidInputError(f"${name} is no number: {value!r}") from None
+    if not 0 < seconds < math.inf:
+        raise InvalidInputError(f"${name} must be more than 0: it is {value!r}")
+    return seconds
 
 
 def _name(variables: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import quote
 
-__all__ = ["Request", "WebServer", "web_server"]
+__all__ = ["Request", "WebServer", "WebServerHandler", "web_server"]
 
 _NOON = 1_700_000_000
 
@@ -62,12 +62,20 @@ class WebServer:
         changes = self.objects.pop("/" + quote(path))[1]
         self.objects["/."] = (b"", changes + 2)  # the clock does not go back
 
+    @staticmethod
+    def state_of(data: bytes, changed: int) -> dict[str, str]:
+        """Return the headers that tell a state of an object: its bytes, and the time of its last change."""
+        return {
+            "ETag": f'"{hashlib.sha256(data).hexdigest()}"',
+            "Last-Modified": formatdate(changed, usegmt=True),
+        }
+
 
 @contextmanager
 def web_server(server: WebServer) -> Iterator[WebServer]:
     """Run a server until the block is left."""
 
-    class Handler(_Handler):
+    class Handler(WebServerHandler):
         state = server
 
     listener = _Listener(("127.0.0.1", 0), Handler)
@@ -89,7 +97,13 @@ class _Listener(ThreadingHTTPServer):
         """Say nothing: clients that have enough of an answer hang up."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class WebServerHandler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection.
+
+    Attributes:
+        state: The server's.
+    """
+
     protocol_version = "HTTP/1.1"
     timeout = 20
     disable_nagle_algorithm = True
@@ -115,11 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {}, b"<html>hunter2</html>")
             return
         data, changed = found
-        headers = {}
-        if server.etags != "none":
-            headers["ETag"] = ("W/" if server.etags == "weak" else "") + f'"{hashlib.sha256(data).hexdigest()}"'
-        if server.modified:
-            headers["Last-Modified"] = formatdate(changed, usegmt=True)
+        headers = server.state_of(data, changed)
+        if server.etags == "weak":
+            headers["ETag"] = "W/" + headers["ETag"]
+        elif server.etags == "none":
+            del headers["ETag"]
+        if not server.modified:
+            del headers["Last-Modified"]
         if server.conditions and not self._holds(headers.get("ETag"), changed):
             self._answer(412, headers, b"")
             return
