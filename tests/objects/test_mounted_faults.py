@@ -8,16 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-import artfs
 from artfs.objects import RemoteObject
 from artfs.objects.cache import Cache
-from tests.support.mounts.mountedstore import MountedStore
 from tests.support.mounts.mounts import wait_until
-from tests.support.objects import faults, sources
+from tests.support.objects import faults
+from tests.support.objects.farstore import FarStore, far_store
 from tests.support.objects.servers import SECRET_KEY
 from tests.support.objects.web import WebServer, web_server
 
@@ -42,28 +40,19 @@ _SCHEMES = ("s3", "http")
 class _Scene:
     """A mounted version with an object for each scheme and fault, on a server whose faults go by path."""
 
-    def __init__(self, mounted: MountedStore, server: WebServer, elsewhere: WebServer, cache: Path) -> None:
-        self.mounted = mounted
-        self.server = server
+    def __init__(self, far: FarStore, elsewhere: WebServer) -> None:
+        self.mounted = far.mounted
+        self.server = far.server
         self.elsewhere = elsewhere
         self.faults: dict[str, faults.Fault] = {}
         self.released = threading.Event()
-        self._cache = cache
-        self._remotes: dict[str, RemoteObject] = {}
-        server.fault = faults.of_path(self.faults)
-
-    def uri(self, name: str) -> str:
-        return f"s3://bucket/{name}" if name.startswith("s3") else self.server.url(f"bucket/{name}")
-
-    def log(self) -> None:
-        """Log the version that refers to all objects."""
-        artifact = artfs.Artifact("far", store=self.mounted.store)
-        for name in (f"{scheme}-{fault}" for scheme in _SCHEMES for fault in _SAID):
+        self.uris = {f"{each}-{fault}": far.uri(f"{each}-{fault}", each) for each in _SCHEMES for fault in _SAID}
+        for name in self.uris:
             self.server.put(f"bucket/{name}", _DATA)
-            (entry,) = artifact.add_reference(self.uri(name), name=name)
-            self._remotes[name] = RemoteObject(self.uri(name), len(_DATA), entry.etag)
-        artifact.save()
-        artifact.store.close()
+        self._entries = far.refer(self.uris)
+        self._cache = far.cache
+        self.server.fault = faults.of_path(self.faults)
+        self.mounted.mount()
 
     def break_(self, name: str, fault: str) -> None:
         """Let a fault happen at each request for an object."""
@@ -94,8 +83,9 @@ class _Scene:
 
     def is_cached(self, name: str) -> bool:
         """Return whether the cache has anything of an object."""
+        remote = RemoteObject(self.uris[name], len(_DATA), self._entries[name].etag)
         with Cache(self._cache) as cache:
-            opened = cache.open(self._remotes[name])
+            opened = cache.open(remote)
             if opened is not None:
                 opened.close()
             return opened is not None
@@ -106,20 +96,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Scene]:
     """The version in a mount, whose fetcher gives up soon."""
     top = tmp_path_factory.mktemp("faults")
     with (
-        web_server(WebServer()) as server,
+        far_store(top, timeout_seconds=_TIMEOUT_S) as far,
         web_server(WebServer(conditions=False)) as elsewhere,
-        pytest.MonkeyPatch.context() as patch,
-        MountedStore(top) as mounted,
     ):
-        (top / ".netrc").write_text(f"machine 127.0.0.1 login ann password {SECRET_KEY}\n")
-        (top / ".netrc").chmod(0o600)
-        variables = sources.s3_environment(f"http://127.0.0.1:{server.port}", top)
-        variables |= {"ARTFS_CACHE": str(top / "cache"), "ARTFS_FETCHER_TIMEOUT_SECONDS": str(_TIMEOUT_S)}
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        scene = _Scene(mounted, server, elsewhere, top / "cache")
-        scene.log()
-        mounted.mount()
+        scene = _Scene(far, elsewhere)
         yield scene
         scene.released.set()
 
@@ -137,7 +117,7 @@ def test_a_fault_is_eio_with_a_line_in_the_log_and_nothing_of_it_stays(scene: _S
     assert caught.value.errno == errno.EIO
     lines = wait_until(partial(scene.lines, name))  # by way of the supervisor
     assert len(lines) <= 2  # the kernel reads ahead, and then what the program asked for
-    assert all(scene.uri(name) in line and _SAID[fault] in line for line in lines), lines
+    assert all(scene.uris[name] in line and _SAID[fault] in line for line in lines), lines
     assert SECRET_KEY not in "".join(scene.mounted.log())
     assert not scene.is_cached(name)
     scene.mend(name)

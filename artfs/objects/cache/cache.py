@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,6 +84,7 @@ class Cache(Closing):
         self._written: OrderedDict[bytes, CachedObject] = OrderedDict()
         self._lock = threading.Lock()
         self._full_until = 0.0
+        self._being_written = 0
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._objects.mkdir(mode=0o700, exist_ok=True)
@@ -130,9 +132,10 @@ class Cache(Closing):
         room = -(-len(data) // _PAGE) * _PAGE + _PAGE
         for wanted in (room, 8 * room):
             try:
-                if not self._make_room(wanted, key, remote.size, start):
-                    return False
-                self._put(key, remote.size, start, data)
+                with self._counted_as_written(wanted):
+                    if not self._make_room(wanted, key, remote.size, start):
+                        return False
+                    self._put(key, remote.size, start, data)
             except OSError as error:
                 self.counters.add(used_bytes=-wanted)
                 if error.errno not in _FULL:
@@ -199,6 +202,17 @@ class Cache(Closing):
         self._written.clear()
         self.counters.close()
 
+    @contextmanager
+    def _counted_as_written(self, room: int) -> Iterator[None]:
+        """Count bytes that a block writes, which a look at the files may not find yet."""
+        with self._lock:
+            self._being_written += room
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._being_written -= room
+
     def _path(self, key: bytes) -> str:
         name = key.hex()
         return os.path.join(self._objects, name[:2], name[2:])
@@ -239,14 +253,15 @@ class Cache(Closing):
             if lacking <= 0:
                 return True
             left = 0
-            for _again in range(2):  # at first by the count, which what others are about to write may be missing from
+            for _again in range(2):  # at first by the count, which may be off
                 freed, left = evict_oldest(self._objects, lacking + self.budget // 10, self._path(key))
+                # With what this process is about to write. What another one is, is within what is freed beyond need.
+                left += self._being_written - room
                 lacking = self._lacking(left + room, room)
                 if lacking <= 0 or not freed:
                     break
             if lacking > 0:
                 left -= self._shrink(key, size, start)
-            # What others are about to write is not in it: that is within what eviction frees beyond what is lacking.
             self.counters.set_used(left + room)
             if self._lacking(left + room, room) <= 0:
                 return True

@@ -12,6 +12,7 @@
     damage    bits of packs, journal and index flipped at random, a thousand a round
     fuzz      coverage-guided fuzzing of each decoder of stored bytes, which share the minutes; `--decoder`: of one
     index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
+    references  8 readers in a mount share out 1 GB of objects elsewhere three times, with a cache of 200 MB
     repair    packs damaged, cut off, moved and removed at random, and repaired, ten times a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -44,6 +45,7 @@ from tests.support.faults.indexflips import flip_index
 from tests.support.faults.repairs import repair_at_random
 from tests.support.models.twinmachine import machine_on
 from tests.support.mounts.stagedstore import StagedStore
+from tests.support.objects.farstore import far_store, read_by_many
 from tests.support.torture.crowd.run import run_crowd
 from tests.support.torture.fuzz.run import fuzz_all
 from tests.support.torture.fuzz.targets import TARGETS
@@ -52,6 +54,9 @@ from tests.support.torture.powercut.powercuts import CUTS_A_ROUND, HISTORIES, ch
 from tests.support.torture.stagingfaults.run import play_all, wrongs
 
 _CROWD_SECONDS = 60.0
+_CACHE = 200_000_000
+_OBJECTS = 125
+_LARGE_OBJECT = 8_000_000
 _Machine = type[RuleBasedStateMachine]
 _SETTINGS = settings(
     max_examples=25, stateful_step_count=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -136,6 +141,17 @@ def _repair(number: int) -> None:
     print("  " + ", ".join(f"{count} {what}" for what, count in sorted(counted.items())), flush=True)
 
 
+def _references(number: int) -> None:
+    data = random.Random(number).randbytes(_LARGE_OBJECT + 1000 * _OBJECTS)
+    contents = {str(each): data[1000 * (each % 16) :][: _LARGE_OBJECT - each] for each in range(_OBJECTS)}
+    with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top, far_store(Path(top), cache_size=_CACHE) as far:
+        wrong, most = read_by_many(far.cache, far.mount(contents), contents, readers=8, times=3)
+        print(f"  the cache took at most {most / _CACHE:.1%} of its size", flush=True)
+        assert wrong == []
+        assert most <= 1.05 * _CACHE
+        assert far.mounted.troubles() == []
+
+
 def _crowd(number: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
         crowded = run_crowd(Path(top), number, readers=16, committers=4, seconds=seconds)
@@ -161,6 +177,7 @@ _OTHERS: dict[str, Callable[[int], None]] = {
     "staging-faults": _staging_faults,
     "damage": _damage,
     "index": _index,
+    "references": _references,
     "repair": _repair,
     "powercut": _powercut,
 }
