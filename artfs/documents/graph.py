@@ -55,6 +55,7 @@ def _node_document(view: View, key: Key) -> Document:
             "type": node.type,
             "deleted": node.deleted,
             "source": node.source,
+            **_referred_document(node),
         }
     fields = node.run.fields
     return {
@@ -117,9 +118,18 @@ def run_with_edges_document(view: View, run: Run) -> Document:
     """Return everything that the catalog has of a run, with what it used and logged."""
     document = run_document(run)
     document["edges"] = [
-        {"ref": node.ref, "deleted": node.deleted, **edge_document(edge)} for node, edge in versions_of_run(view, run)
+        {"ref": node.ref, "deleted": node.deleted, **_referred_document(node), **edge_document(edge)}
+        for node, edge in versions_of_run(view, run)
     ]
     return document
+
+
+def _referred_document(node: VersionNode) -> Document:
+    """Return what a version refers to elsewhere under its key; nothing if there is none."""
+    referred = node.referred
+    if referred is None:
+        return {}
+    return {"references": {"count": referred.count, "complete": referred.complete, "uris": list(referred.uris)}}
 
 
 def versions_of_run(view: View, run: Run) -> Iterator[tuple[VersionNode, Edge]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from artfs.catalog import Edge, EdgeKind, Run, state_now
 from artfs.errors import InvalidInputError
+from artfs.lineage.referred import Referred, referred_by
 from artfs.names import printable
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class VersionNode:
         type: The artifact's type.
         deleted: It is listed nowhere any more.
         source: The version that it is a link to or was restored from, by its reference then.
+        referred: What it refers to elsewhere; None: nothing, as far as was looked.
     """
 
     id: str
@@ -85,12 +87,19 @@ class VersionNode:
     type: str
     deleted: bool
     source: str | None = None
+    referred: Referred | None = None
 
     @property
     def label(self) -> str:
         """The node in one line for people."""
         source = f" (contents of {self.source})" if self.source else ""
-        return f"{self.ref}{source}{' (deleted)' if self.deleted else ''}"
+        return f"{self.ref}{source}{self.marks}"
+
+    @property
+    def marks(self) -> str:
+        """What is to be said of it in brackets, wherever it is named."""
+        referred = f" ({self.referred.text})" if self.referred is not None else ""
+        return f"{referred}{' (deleted)' if self.deleted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +226,10 @@ def describe_node(view: View, node: Key) -> VersionNode | RunNode:
     artifact = view.artifact(serial)
     name, type_ = (f"artifact {serial}", "") if artifact is None else (artifact.name, artifact.type)
     version = view.version(serial, index, deleted=True)
-    deleted, source = (True, None) if version is None else (version.deleted, version.source)
-    return VersionNode(node_id(node), f"{name}:v{index}", type_, deleted, source)
+    if version is None:
+        return VersionNode(node_id(node), f"{name}:v{index}", type_, deleted=True)
+    referred = referred_by(view, version)
+    return VersionNode(node_id(node), f"{name}:v{index}", type_, version.deleted, version.source, referred)
 
 
 def node_id(node: Key) -> str:

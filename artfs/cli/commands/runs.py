@@ -159,8 +159,7 @@ def show(settings: Settings, run_id: str, as_json: bool) -> None:
         if value is not None and value not in ("", []):
             print_line(f"{key:10} {_shown(value)}")
     for node, edge in versions:
-        deleted = " (deleted)" if node.deleted else ""
-        print_line(f"{edge_document(edge)['what']:10} {node.ref}{deleted} ({edge_text(edge)})")
+        print_line(f"{edge_document(edge)['what']:10} {node.ref}{node.marks} ({edge_text(edge)})")
 
 
 def _shown(value: object) -> str:
