@@ -42,6 +42,7 @@ _INTERNAL = {
     "begin_at",
     "contents",
     "finish_at_exit",
+    "keep_files_in",
     "of_version",
     "row",
     "saved",
@@ -153,16 +154,24 @@ def _signature(function: Callable[..., object]) -> str:
         if parameter.kind is parameter.KEYWORD_ONLY and not keywords:
             keywords = True
             shown.append("*")
-        text = f"{parameter.name}: {_annotation(parameter.annotation)}"
-        if parameter.default is not parameter.empty:
-            text += f" = {parameter.default!r}"
-        shown.append(text)
+        shown.append(_parameter(parameter))
     returns = signature.return_annotation
     after = "" if returns in {signature.empty, "None", None} else f" -> {_annotation(returns)}"
     one_line = f"({', '.join(shown)}){after}"
     if len(one_line) < 90:  # as wide as a page reads well
         return one_line
     return "(\n" + "".join(f"    {each},\n" for each in shown) + f"){after}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
+    default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
+    return f"{parameter.name}: {_annotation(parameter.annotation)}{default}"
+
+
+def _default(value: object) -> str:
+    return value.__name__ if inspect.isfunction(value) else repr(value)
 
 
 def _annotation(annotation: object) -> str:

@@ -46,6 +46,4 @@ def test_what_would_mean_something_else_here_is_refused(tmp_path: Path, file: Pa
             artifact.add_dir(file.parent, policy=policy)
     with pytest.raises(TypeError, match="storage_region"):
         artfs.Artifact("a", storage_region="here")  # type: ignore[call-arg] # that is what the test is about
-    with pytest.raises(TypeError, match="project"):
-        artfs.init(project="p")  # type: ignore[call-arg] # as above
     assert len(artifact.manifest.entries) == 0

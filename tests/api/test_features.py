@@ -37,7 +37,7 @@ TAKES = {
     "Artifact.wait": ["timeout"],
     "Artifact.diff": ["other"],
     "Run.log_artifact": ["artifact_or_path", "name", "type", "aliases", "tags", "if_changed", "follow_links"],
-    "Run.use_artifact": ["artifact_or_ref"],
+    "Run.use_artifact": ["artifact_or_name", "type", "aliases", "use_as"],
     "Run.upsert_artifact": ["artifact_or_path", "distributed_id"],
     "Run.finish_artifact": ["artifact_or_path", "distributed_id"],
     "Run.finish": [],

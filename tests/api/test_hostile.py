@@ -69,7 +69,7 @@ def test_what_is_asked_for_is_refused_or_not_found(run: artfs.Run, text: str) ->
         with pytest.raises((InvalidInputError, NotFoundError)):
             ask()
     with pytest.raises(InvalidInputError):
-        artfs.init(id=f"{text}!", store=run.store_path)
+        artfs.init(id=f"{text}:", store=run.store_path)
 
 
 @given(text=TEXT, key=TEXT)

@@ -156,7 +156,7 @@ def test_what_cannot_be_kept_is_refused_where_it_is_assigned_and_costs_nothing_e
 def test_config_that_cannot_be_kept_is_refused_by_init_and_named(run: artfs.Run) -> None:
     with pytest.raises(TypeError, match=r"config\['model'\]\['f'\] is a builtin_function_or_method"):
         artfs.init(config={"model": {"f": print}})
-    with pytest.raises(TypeError, match="config must be a mapping or an object with attributes, not int"):
+    with pytest.raises(TypeError, match=r"config must be a mapping, an object .* or a file's path, not int"):
         artfs.init(config=5)
     with pytest.raises(TypeError, match=r"^config\['f'\]"):
         run.config = {"f": print}  # any mapping will do

@@ -390,7 +390,7 @@ def test_init_with_an_id_goes_on_with_that_run(run: Run) -> None:
 def test_init_with_an_id_that_is_not_there_starts_that_run(place: Path) -> None:
     assert init(id="trainer1", store=place).id == "trainer1"
     with pytest.raises(InvalidInputError, match="8 of the characters"):
-        init(id="no id", store=place)
+        init(id="no/id", store=place)
 
 
 def test_the_journal_says_during_which_run_something_happened(run: Run, place: Path) -> None:

@@ -21,7 +21,7 @@ from artfs.api.artifact.metadata import aliases_of
 from artfs.api.artifact.publish import log, log_again, push_edits
 from artfs.api.artifact.read_methods import ReadMethods
 from artfs.api.run import tracking
-from artfs.api.run.base import RunBase
+from artfs.api.run.saved_files import FileFilter, SavedFiles, code_files, is_python
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import EdgeKind, Version, current_actor
 from artfs.errors import ArtifactNotLoggedError, InvalidInputError, NotFoundError, TypeMismatchError
@@ -267,7 +267,7 @@ def _reopened(store_path: str | Path, artifact: int, index: int) -> Artifact:
 _reopened.__module__ = "artfs.api.artifact"  # the name in every pickle, whichever module it is defined in
 
 
-class Run(RunBase):
+class Run(SavedFiles):
     """A run. `artfs.init` starts one, `Api().run` finds one.
 
     As a context manager it is finished at the end of the block, and marked as failed if that ends in an exception.
@@ -279,7 +279,7 @@ class Run(RunBase):
 
     def use_artifact(
         self,
-        artifact_or_ref: Artifact | str,
+        artifact_or_name: Artifact | str,
         type: str | None = None,  # noqa: A002 - W&B's word
         aliases: Sequence[str] | str | None = None,
         use_as: str | None = None,
@@ -287,7 +287,7 @@ class Run(RunBase):
         """Use a version as an input.
 
         Args:
-            artifact_or_ref: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is, as by `save`.
+            artifact_or_name: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is, as by `save`.
                 Or a URI (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it, of which
                 a version is made if something changed.
             type: The type that it must have; None: any.
@@ -304,28 +304,28 @@ class Run(RunBase):
         """
         del use_as
         store = self._store
-        if isinstance(artifact_or_ref, str) and "://" in artifact_or_ref:
-            scheme, _colon, rest = artifact_or_ref.partition("://")
+        if isinstance(artifact_or_name, str) and "://" in artifact_or_name:
+            scheme, _colon, rest = artifact_or_name.partition("://")
             name = _name_from(f"{scheme}-{rest.strip('/').replace('/', '-')}")
-            artifact_or_ref = self._artifact(artifact_or_ref, name, type)
-            log(store, artifact_or_ref, aliases=aliases, if_changed=True)
-        if isinstance(artifact_or_ref, Artifact):
-            _check_type(artifact_or_ref.base_name, artifact_or_ref.type, type)
-            if artifact_or_ref.is_draft():
-                log(store, artifact_or_ref, aliases=aliases)
-            if artifact_or_ref.store.path != store.path:
+            artifact_or_name = self._artifact(artifact_or_name, name, type)
+            log(store, artifact_or_name, aliases=aliases, if_changed=True)
+        if isinstance(artifact_or_name, Artifact):
+            _check_type(artifact_or_name.base_name, artifact_or_name.type, type)
+            if artifact_or_name.is_draft():
+                log(store, artifact_or_name, aliases=aliases)
+            if artifact_or_name.store.path != store.path:
                 raise InvalidInputError(
-                    f"{artifact_or_ref.name} is in another store than the run: log it in {store.path}"
+                    f"{artifact_or_name.name} is in another store than the run: log it in {store.path}"
                 )
-            ref = artifact_or_ref.version_ref
+            ref = artifact_or_name.version_ref
         else:
-            ref = parse_ref(artifact_or_ref)
+            ref = parse_ref(artifact_or_name)
             with store.catalog.view() as view:
                 artifact = view.artifact(view.resolve(ref).artifact)
             if artifact is not None:
                 _check_type(artifact.name, artifact.type, type)
         version = store.catalog.use_version(self.id, tracking.pinned(store, self.id, ref), self._actor())
-        return artifact_or_ref if isinstance(artifact_or_ref, Artifact) else Artifact.of_version(store, version)
+        return artifact_or_name if isinstance(artifact_or_name, Artifact) else Artifact.of_version(store, version)
 
     def log_artifact(
         self,
@@ -390,18 +390,17 @@ class Run(RunBase):
             type: Its type.
             aliases: For the version.
             tags: For the version.
-            distributed_id: The name by which the processes find together.
+            distributed_id: The name by which the processes find together; None: the run's group.
 
         Returns:
             The artifact, to which nothing more can be added.
 
         Raises:
-            TypeError: No `distributed_id` is given.
+            TypeError: No `distributed_id` is given, and the run has no group.
             ArtifactFinalizedError: The artifact is logged.
             InvalidInputError: A name, alias or tag is not allowed.
         """
-        if distributed_id is None:
-            raise TypeError("upsert_artifact() needs a distributed_id, by which the processes find together")
+        distributed_id = self._distributed_id(distributed_id, "upsert_artifact")
         artifact = self._artifact(artifact_or_path, name, type)
         distributed.add_part(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
         return artifact
@@ -425,24 +424,92 @@ class Run(RunBase):
             type: Its type.
             aliases: Names for the version besides those that were given when it was added to.
             tags: Likewise.
-            distributed_id: The name by which the processes find together.
+            distributed_id: The name by which the processes find together; None: the run's group.
 
         Returns:
             The artifact, which is logged now.
 
         Raises:
-            TypeError: No `distributed_id` is given.
+            TypeError: No `distributed_id` is given, and the run has no group.
             ConflictError: Two processes added different files at one path; or one adds, or finishes, just now; or there
                 is nothing to log, as when it is finished already.
             ArtifactFinalizedError: The artifact is logged.
             InvalidInputError: A name, alias or tag is not allowed.
         """
-        if distributed_id is None:
-            raise TypeError("finish_artifact() needs a distributed_id, by which the processes find together")
+        distributed_id = self._distributed_id(distributed_id, "finish_artifact")
         artifact = self._artifact(artifact_or_path, name, type)
         self._update_first()
         distributed.finish(self._store, artifact, distributed_id, run=self.id, aliases=aliases, tags=tags)
         return artifact
+
+    def log_model(
+        self,
+        path: str | os.PathLike[str],
+        name: str | None = None,
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Log a file or directory as an artifact of type `model`.
+
+        Args:
+            path: The file or directory.
+            name: What it is called; None: `run-<id>-<basename>`.
+            aliases: Names for this version besides `latest`.
+
+        Returns:
+            The artifact, which is logged now.
+
+        Raises:
+            InvalidInputError: A name or alias is not allowed.
+            SourceError: A file cannot be read.
+        """
+        return self.log_artifact(path, name, "model", aliases)
+
+    def use_model(self, name: str) -> str:
+        """Use a version of a model as an input, and write it out as `Artifact.download` does.
+
+        Args:
+            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+
+        Returns:
+            The path of its file if it has only one, else of the directory.
+
+        Raises:
+            NotFoundError: There is none.
+            TypeMismatchError: It is of a type without `model` in its name.
+        """
+        model = self.use_artifact(name)
+        if "model" not in model.type.lower():
+            raise TypeMismatchError(f"artifact {model.name} has type {model.type}: use_model() is for models")
+        root = Path(model.download())
+        entries = list(model.manifest.entries)
+        return os.fspath(root / entries[0] if len(entries) == 1 else root)
+
+    def log_code(
+        self,
+        root: str | os.PathLike[str] | None = ".",
+        name: str | None = None,
+        include_fn: FileFilter = is_python,
+        exclude_fn: FileFilter | None = None,
+    ) -> Artifact | None:
+        """Log the code of a directory as an artifact of type `code`; unchanged code stays the version that it is.
+
+        Args:
+            root: The directory.
+            name: What it is called; None: `source-<project>-<directory>`.
+            include_fn: Says of a path, or of a path and the root, whether the file is code.
+            exclude_fn: Says likewise what is left out.
+
+        Returns:
+            The artifact, which is logged now; None if there are no such files.
+
+        Raises:
+            InvalidInputError: The name is not allowed.
+            SourceError: A file cannot be read.
+        """
+        top = Path(os.path.abspath(root or "."))
+        files = code_files(top, include_fn, exclude_fn)
+        default = _name_from("-".join(part for part in ("source", self.project, top.name) if part))
+        return self._log_files(name or default, "code", files) if files else None
 
     def logged_artifacts(self) -> list[Artifact]:
         """The versions that it logged or added a part to, in the order of time; deleted ones left out."""
@@ -451,6 +518,18 @@ class Run(RunBase):
     def used_artifacts(self) -> list[Artifact]:
         """The versions that it used, in the order of time; deleted ones left out."""
         return _artifacts(self._store, self._versions(EdgeKind.USED))
+
+    def _log_files(self, name: str, type_: str, files: Mapping[str, Path]) -> Artifact:
+        artifact = Artifact(name, type_, store=self._store)
+        for inside, path in files.items():
+            artifact.add_file(path, inside)
+        return self.log_artifact(artifact, if_changed=True)
+
+    def _distributed_id(self, given: str | None, method: str) -> str:
+        found = given or self.group
+        if found is None:
+            raise TypeError(f"{method}() needs a distributed_id, by which the processes find together")
+        return found
 
     def _versions(self, kind: EdgeKind) -> list[Version]:
         with current_view(self._store) as view:

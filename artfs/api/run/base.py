@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from artfs.api.run import tracking
-from artfs.api.run.config import ConfigDict
+from artfs.api.run.config import ConfigDict, RunConfig
 from artfs.api.run.exit_code import code_at_exit, code_of
 from artfs.api.store_pool import shared_store
 from artfs.catalog import Actor, check_text, current_actor, encode_metadata, json_object, state_now
@@ -37,7 +37,7 @@ class RunBase:
         self._row = row
         self._pid = os.getpid()
         self._name = row.fields.name
-        self._config = ConfigDict(row.fields.config, "config")
+        self._config = RunConfig(row.fields.config)
         self._summary = ConfigDict(row.fields.summary, "summary")
 
     def __repr__(self) -> str:
@@ -67,7 +67,7 @@ class RunBase:
         self._name = check_text(name, "run's name")
 
     @property
-    def config(self) -> ConfigDict:
+    def config(self) -> RunConfig:
         """What it was started with: a dictionary to change in place, or to set; kept like `name`.
 
         Its keys are attributes too. What is assigned is replaced at once by what is kept of it, also in lists and
@@ -184,14 +184,17 @@ class RunBase:
         with suppress(InvalidInputError):
             self.update()
 
-    def finish(self, exit_code: int | None = None) -> None:
+    def finish(self, exit_code: int | None = None, quiet: bool | None = None) -> None:
         """End the run; harmless when it has ended.
 
         Args:
             exit_code: Anything but 0 or None marks it as failed. It is stored if it is one (0 to 255).
+            quiet: Without effect: nothing is written.
         """
+        del quiet
         atexit.unregister(self.finish_at_exit)
         try:
+            self._log_at_end()
             self.update()
         finally:
             state: Outcome = "failed" if exit_code else "finished"
@@ -208,6 +211,9 @@ class RunBase:
                 if sys.stderr is not None:
                     with suppress(OSError, ValueError):  # it may be closed
                         sys.stderr.write(f"{self._not_stored(error)}\n")
+
+    def _log_at_end(self) -> None:
+        """Log what is to be logged when the run ends."""
 
     @property
     def _store(self) -> Store:
