@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from benchmark import api, machine, million, page, putting, reading, report, staging, starting
+from benchmark import api, machine, million, page, putting, reading, references, report, staging, starting
 from benchmark.dataset import FULL, QUICK
 from benchmark.rows import Figures, Row, measure
 from benchmark.workshop import Settings, Workshop
@@ -59,6 +59,7 @@ def all_rows(shop: Workshop) -> list[Row]:
     return [
         *putting.rows(shop),
         *reading.rows(shop),
+        *references.rows(shop),
         *staging.rows(shop),
         *million.rows(shop),
         *starting.rows(shop),

@@ -21,6 +21,8 @@ from benchmark.memory import Group
 _MARK = "ARTFS_BENCH_RUN"
 _NOT_INHERITED = {
     "PYTHONDONTWRITEBYTECODE",  # would have artfs compiled again at every start
+    "ARTFS_CACHE",
+    "ARTFS_CONFIG",
     "ARTFS_STORE",
 }
 _JOIN = 'echo $$ > "$0" && exec "$@"'
@@ -33,6 +35,7 @@ class Programs:
     def __init__(self, home: Path) -> None:
         """Keep caches and settings of all programs under `home`."""
         home.mkdir()
+        self._home = home
         self._token = secrets.token_hex(16)
         inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         self._environment = {
@@ -40,11 +43,24 @@ class Programs:
             _MARK: self._token,
             "HOME": str(home),
             "XDG_CACHE_HOME": str(home / "cache"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "ARTFS_FETCHER_IDLE_SECONDS": "0.1",  # it has ended soon after the mount, which is waited for
             "BORG_BASE_DIR": str(home / "borg"),
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "RESTIC_CACHE_DIR": str(home / "restic"),
             "RESTIC_PASSWORD": "benchmark",
         }
+
+    @property
+    def cache(self) -> Path:
+        """The directory of artfs's cache of objects."""
+        return self._home / "cache" / "artfs"
+
+    def write_configuration(self, text: str) -> None:
+        """Write artfs's configuration file."""
+        path = self._home / "config" / "artfs" / "config.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
     def run(
         self, command: Sequence[str | Path], group: Group | None = None, patience: float = _PATIENCE_SECONDS
