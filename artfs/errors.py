@@ -240,3 +240,9 @@ class ArtifactNotLoggedError(ArtifactStateError):
 
 class ArtifactFinalizedError(ArtifactStateError):
     """The contents of a logged or finalized artifact do not change: begin a `new_draft()`."""
+
+
+# W&B's names, for scripts that catch them.
+Error = ArtfsError
+CommError = ArtfsError
+UsageError = InvalidInputError

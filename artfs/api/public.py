@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from artfs.api.artifact.artifact_and_run import Artifact, Run
 from artfs.api.run import tracking
+from artfs.api.run.ids import run_id_of
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError
@@ -65,7 +66,7 @@ class ArtifactType:
 
     def collections(self) -> list[ArtifactCollection]:
         """The artifacts of the type, by name."""
-        return Api(self.store).artifact_collections(self.name)
+        return Api(self.store).artifact_collections(type=self.name)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _reopened, (type(self), (self.name,), os.fspath(self.store.path))
@@ -85,23 +86,33 @@ class Api:
 
     Args:
         store: The store or its directory; None: `$ARTFS_STORE`, else the user's own.
+        overrides: Without effect, like the next two; for scripts that were written for W&B.
+        timeout: Without effect.
+        api_key: Without effect; it is not kept.
 
     Raises:
         StoreError: There is none, or it cannot be used.
     """
 
-    def __init__(self, store: StoreLike = None) -> None:
+    def __init__(
+        self,
+        store: StoreLike = None,
+        overrides: Mapping[str, object] | None = None,
+        timeout: int | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        del overrides, timeout, api_key
         self._place = os.fspath(shared_store(store, create=False).path)  # under this name in pickles
 
     @property
     def _store(self) -> Store:
         return shared_store(self._place, create=False)
 
-    def artifact(self, ref: str, type: str | None = None) -> Artifact:  # noqa: A002 - W&B's word
+    def artifact(self, name: str, type: str | None = None) -> Artifact:  # noqa: A002 - W&B's word
         """Find a version.
 
         Args:
-            ref: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
             type: The type that it must have; None: any.
 
         Raises:
@@ -109,7 +120,7 @@ class Api:
             NotFoundError: There is none, or none of the type.
         """
         store = self._store
-        parsed = parse_ref(ref)
+        parsed = parse_ref(name)
         pinned = tracking.pinned(store, tracking.current_run(store), parsed)
         with store.catalog.view() as view:
             version = view.resolve(pinned)
@@ -118,41 +129,53 @@ class Api:
             raise NotFoundError(f"artifact {parsed.name} is of type {artifact.type}, not {type}")
         return Artifact.of_version(store, version)
 
-    def artifact_exists(self, ref: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's word
+    def artifact_exists(self, name: str, type: str | None = None) -> bool:  # noqa: A002 - W&B's word
         """Return True if there is such a version.
 
         Args:
-            ref: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
             type: The type that it must have; None: any.
 
         Raises:
             InvalidInputError: The reference is malformed.
         """
         try:
-            self.artifact(ref, type)
+            self.artifact(name, type)
         except NotFoundError:
             return False
         return True
 
     def artifacts(
         self,
-        name: str,
-        type: str | None = None,  # noqa: A002 - W&B's word
-        order: str = "-version_index",
+        type_name: str | None = None,
+        name: str | None = None,
+        per_page: int = 50,
         tags: Iterable[str] | str | None = None,
+        order: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 - as `artifact` calls it
     ) -> list[Artifact]:
-        """List the versions of an artifact.
+        """List the versions of an artifact: `artifacts(type_name, name)`, or `artifacts(name)`.
 
         Args:
+            type_name: The type that it must have; without `name`, the artifact.
             name: The artifact.
-            type: The type that it must have; None: any.
-            order: `-version_index`, the newest first, or `+version_index`; `-` and `+` are enough.
+            per_page: Without effect: all are in the list.
             tags: Only versions that have this tag, or all of these.
+            order: `-version_index`, the newest first, also if None; or `+version_index`; `-` and `+` are enough.
+            type: The type that it must have; None: any.
 
         Raises:
             InvalidInputError: A name, tag or order is not allowed.
             NotFoundError: There is no such artifact, or none of the type.
+            TypeError: No artifact is named.
         """
+        del per_page
+        if name is None:
+            type_name, name = None, type_name
+        if name is None:
+            raise TypeError("artifacts() needs the name of an artifact")
+        type, order = type_name or type, order or "-version_index"  # noqa: A001 - the parameter
         if order not in {"-", "+", "-version_index", "+version_index", "version_index"}:
             raise InvalidInputError(f"order {order!r} is not allowed: use '+version_index' or '-version_index'")
         wanted = {parse_tag(tag) for tag in ((tags,) if isinstance(tags, str) else tags or ())}
@@ -165,23 +188,74 @@ class Api:
             found = [version for version in versions if wanted <= set(version.tags)]
         return [Artifact.of_version(store, version) for version in found]
 
-    def artifact_types(self) -> list[ArtifactType]:
-        """The types that artifacts have, by name."""
+    def artifact_types(self, project: str | None = None) -> list[ArtifactType]:
+        """The types that artifacts have, by name.
+
+        Args:
+            project: Without effect: a store has the artifacts of all projects.
+        """
+        del project
         store = self._store
         with store.catalog.view() as view:
             names = sorted({artifact.type for artifact in view.artifacts()})
         return [ArtifactType(name, store) for name in names]
 
-    def artifact_collections(self, type: str) -> list[ArtifactCollection]:  # noqa: A002 - W&B's word
-        """The artifacts of a type, by name.
+    def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
+        """A type that artifacts have.
 
         Args:
+            type_name: The type.
+            project: Without effect: a store has the artifacts of all projects.
+
+        Raises:
+            NotFoundError: No artifact has it.
+        """
+        for found in self.artifact_types(project):
+            if found.name == type_name:
+                return found
+        raise NotFoundError(f"no artifact is of type {type_name}: `artfs ls` shows which types there are")
+
+    def artifact_collection(self, type_name: str, name: str) -> ArtifactCollection:
+        """An artifact with all its versions.
+
+        Args:
+            type_name: The type that it must have.
+            name: Its name.
+
+        Raises:
+            InvalidInputError: The type is malformed.
+            NotFoundError: There is none, or none of the type.
+        """
+        for found in self.artifact_collections(type=type_name):
+            if found.name == name:
+                return found
+        raise NotFoundError(f"there is no artifact {name} of type {type_name}: `artfs ls` shows which there are")
+
+    def artifact_collections(
+        self,
+        project_name: str | None = None,
+        type_name: str | None = None,
+        per_page: int = 50,
+        *,
+        type: str | None = None,  # noqa: A002 - as `artifact` calls it
+    ) -> list[ArtifactCollection]:
+        """The artifacts of a type, by name: `artifact_collections(project_name, type_name)`, or with the type alone.
+
+        Args:
+            project_name: Without effect: a store has the artifacts of all projects. Without `type_name`, the type.
+            type_name: The type.
+            per_page: Without effect: all are in the list.
             type: The type.
 
         Raises:
             InvalidInputError: The type is malformed.
+            TypeError: No type is named.
         """
-        wanted = parse_artifact_type(type)
+        del per_page
+        named = type_name or type or project_name
+        if named is None:
+            raise TypeError("artifact_collections() needs a type")
+        wanted = parse_artifact_type(named)
         store = self._store
         with store.catalog.view() as view:
             return [
@@ -261,27 +335,47 @@ class Api:
         here = [parse_ref(f"{one.version.artifact}:v{one.index}") for one in done.received.versions]
         return [Artifact.of_version(store, store.version(ref)) for ref in here]
 
-    def runs(self, order: str = "+created_at") -> list[Run]:
-        """All runs, by when they were started.
+    def runs(
+        self,
+        path: str | None = None,
+        filters: Mapping[str, object] | None = None,
+        order: str = "+created_at",
+        per_page: int = 50,
+        include_sweeps: bool = True,
+    ) -> list[Run]:
+        """The runs by when they were started.
 
         Args:
+            path: `PROJECT` or `ENTITY/PROJECT`: only runs of that project, whatever the entity; None or empty: all. An
+                order does in its place.
+            filters: Only an empty one: W&B's filters are not there.
             order: `+created_at`, the oldest first, or `-created_at`; `+` and `-` are enough.
+            per_page: Without effect: all are in the list.
+            include_sweeps: Without effect.
 
         Raises:
-            InvalidInputError: The order is not allowed.
+            InvalidInputError: The order is not allowed, or a filter is given.
         """
+        del per_page, include_sweeps
+        if path and path[0] in "+-":
+            path, order = "", path
+        if filters:
+            raise InvalidInputError("filters are not there: choose from what runs() returns")
+        project = path.rpartition("/")[2] if path else None
         if order not in {"-", "+", "-created_at", "+created_at", "created_at"}:
             raise InvalidInputError(f"order {order!r} is not allowed: use '+created_at' or '-created_at'")
         store = self._store
         with store.catalog.view() as view:
             rows = list(view.runs(newest_first=order.startswith("-")))
-        return [Run(store, row) for row in rows]
+        runs = [Run(store, row) for row in rows]
+        return runs if project is None else [run for run in runs if run.project == project]
 
-    def run(self, id: str) -> Run:  # noqa: A002 - W&B's word
+    def run(self, path: str) -> Run:
         """Find a run.
 
         Args:
-            id: Its id.
+            path: Its id, or what `artfs.init` was given as such; with or without entity and project before it
+                (`ENTITY/PROJECT/ID`), which are not looked at.
 
         Raises:
             InvalidInputError: The id is malformed.
@@ -289,5 +383,5 @@ class Api:
         """
         store = self._store
         with store.catalog.view() as view:
-            row = view.resolve_run(id)
+            row = view.resolve_run(run_id_of(path.rpartition("/")[2]))
         return Run(store, row)

@@ -87,9 +87,9 @@ def test_artifacts_lists_versions_that_have_all_the_tags(place: Path) -> None:
 
 def test_artifacts_of_another_type_or_name_are_not_found(place: Path) -> None:
     api = Api(place)
-    assert len(api.artifacts("animals", "dataset")) == 3
+    assert len(api.artifacts("dataset", "animals")) == 3
     with pytest.raises(NotFoundError):
-        api.artifacts("animals", "model")
+        api.artifacts("model", "animals")
     with pytest.raises(NotFoundError):
         api.artifacts("plants")
 
@@ -111,7 +111,7 @@ def test_runs_are_listed_by_their_start(place: Path) -> None:
     assert [run.id for run in api.runs("-created_at")] == ids[::-1]
     assert [names(run.logged_artifacts()) for run in api.runs()][3] == ["net:v0"]
     with pytest.raises(InvalidInputError, match="order"):
-        api.runs("name")
+        api.runs(order="name")
 
 
 def test_run_finds_one_by_its_id(place: Path) -> None:

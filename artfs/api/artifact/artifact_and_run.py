@@ -21,6 +21,7 @@ from artfs.api.artifact.metadata import aliases_of
 from artfs.api.artifact.publish import log, log_again, push_edits
 from artfs.api.artifact.read_methods import ReadMethods
 from artfs.api.run import tracking
+from artfs.api.run.notices import RunNotices
 from artfs.api.run.saved_files import FileFilter, SavedFiles, code_files, is_python
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import EdgeKind, Version, current_actor
@@ -267,7 +268,7 @@ def _reopened(store_path: str | Path, artifact: int, index: int) -> Artifact:
 _reopened.__module__ = "artfs.api.artifact"  # the name in every pickle, whichever module it is defined in
 
 
-class Run(SavedFiles):
+class Run(SavedFiles, RunNotices):
     """A run. `artfs.init` starts one, `Api().run` finds one.
 
     As a context manager it is finished at the end of the block, and marked as failed if that ends in an exception.
