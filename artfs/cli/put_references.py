@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from artfs.api.artifact.imports import import_objects
-from artfs.api.artifact.inputs import add_reference, entry_path
+from artfs.api.artifact.inputs import Checksum, add_reference, entry_path
 from artfs.api.artifact.pending_entries import PendingEntries
 from artfs.cli.render.progress import counter, progress_bar
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
+from artfs.format.reference import decode_reference
 from artfs.names import quoted
 from artfs.references import Handlers
 from artfs.store.tree.diff import Difference
@@ -33,13 +35,13 @@ class Elsewhere(NamedTuple):
     Attributes:
         references: URIs to refer to, each with the path that was given for it, or None.
         imports: URIs whose objects are stored, likewise.
-        checksum: Keep what identifies the contents.
+        checksum: What references keep, see `add_reference`.
         max_objects: The most objects that one of them may lead to; None: the default.
     """
 
     references: Sequence[tuple[str, str | None]]
     imports: Sequence[tuple[str, str | None]]
-    checksum: bool
+    checksum: Checksum
     max_objects: int | None
 
     def __bool__(self) -> bool:
@@ -100,7 +102,7 @@ def put_with_references(
             began = time.time_ns()
             top = scan_paths([os.fsencode(path) for path in paths], os.fsencode(store.path), name_in, links, exclude)
             contents.add_tree(b"", top, began, merge=False, reread=False)
-        _add_references(contents, elsewhere)
+        _add_references(contents, elsewhere, known=partial(_entry_before, store, _retained_latest(store, version)))
         for uri, name in elsewhere.imports:
             with progress_bar("importing") as bar:
                 import_objects(
@@ -123,13 +125,16 @@ def put_with_references(
 def found_references(elsewhere: Elsewhere) -> dict[bytes, Entry]:
     """Return the references and imports that a put would store, by path; nothing is stored.
 
+    No object is read: they are without their chunk lists.
+
     Raises:
         InvalidInputError: As `put_with_references`.
         SourceError: As `put_with_references`.
     """
     with closing(Handlers()) as handlers:
         contents = PendingEntries(references=handlers)  # it makes no store for them
-        _add_references(contents, elsewhere._replace(references=[*elsewhere.references, *elsewhere.imports]))
+        every = elsewhere._replace(references=[*elsewhere.references, *elsewhere.imports])
+        _add_references(contents, every, dry_run=True)
     return contents.entries
 
 
@@ -155,11 +160,52 @@ def changes_by_references(
             yield difference
     for path, entry in sorted(found.items()):
         old = before.get(path)
-        if old is None or (old.kind, old.digest) != (entry.kind, entry.digest):
+        if old is None or not _is_same(old, entry):
             yield Difference(path, old, entry)
 
 
-def _add_references(contents: PendingEntries, elsewhere: Elsewhere) -> None:
+def _retained_latest(store: Store, version: NewVersion) -> Version | None:
+    """Return the latest version of an artifact, which gc then leaves as long as the store is open."""
+    with store.catalog.view() as view:
+        artifact = view.artifact_by_name(version.name)
+        latest = None if artifact is None else view.latest(artifact.serial)
+    if latest is not None:
+        store.retain(latest)
+    return latest
+
+
+def _entry_before(store: Store, latest: Version | None, path: bytes) -> Entry | None:
+    """Return what the latest version has at a path."""
+    if latest is None:
+        return None
+    from artfs.store import root_entry
+
+    entry = root_entry(latest)
+    for name in path.split(b"/"):
+        found = store.pages.find(entry.node, name) if entry.kind == Kind.DIRECTORY else None
+        if found is None:
+            return None
+        entry = found[0]
+    return entry
+
+
+def _is_same(old: Entry, found: Entry) -> bool:
+    """Return whether a put would not change an entry; a reference with a chunk list if its object did not."""
+    if (old.kind, old.digest) == (found.kind, found.digest):
+        return True
+    if old.kind != Kind.REFERENCE or found.kind != Kind.REFERENCE:
+        return False
+    before = decode_reference(old)
+    return before.chunks is not None and before.at_source == decode_reference(found)
+
+
+def _add_references(
+    contents: PendingEntries,
+    elsewhere: Elsewhere,
+    *,
+    known: Callable[[bytes], Entry | None] | None = None,
+    dry_run: bool = False,
+) -> None:
     for uri, name in elsewhere.references:
         with counter("objects found") as found:
             path = None if name is None else entry_path(name)
@@ -170,6 +216,8 @@ def _add_references(contents: PendingEntries, elsewhere: Elsewhere) -> None:
                 checksum=elsewhere.checksum,
                 max_objects=elsewhere.max_objects,
                 found=found,
+                known=known,
+                dry_run=dry_run,
             )
 
 

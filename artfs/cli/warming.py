@@ -67,7 +67,7 @@ def warm_stored(store: Store, entries: Iterable[tuple[bytes, Entry]], progress: 
 def warm_references(
     store: Store, entries: Iterable[tuple[bytes, Entry]], keep: bool | None, progress: Progress | None
 ) -> int:
-    """Bring what is referred to elsewhere into the cache on the disk; return its bytes.
+    """Bring what is referred to elsewhere, but what the store has, into the cache on the disk; return its bytes.
 
     Args:
         store: The store.
@@ -79,7 +79,8 @@ def warm_references(
         SourceError: An object is gone, has changed or cannot be read.
     """
     fetched = 0
-    references = (decode_reference(entry) for _path, entry in entries if entry.kind == Kind.REFERENCE)
+    found = ((entry, decode_reference(entry)) for _path, entry in entries if entry.kind == Kind.REFERENCE)
+    references = (each.at_source for entry, each in found if each.chunks is None or not store.content.is_stored(entry))
     for size in store.references.bring_in(references, keep):
         fetched += size
         if progress is not None:

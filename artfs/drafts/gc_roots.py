@@ -18,8 +18,8 @@ from artfs.drafts.db.schema import META_ORIGIN, decode_inode, decode_origin
 from artfs.drafts.discarded import DiscardedDraft, DiscardedDrafts
 from artfs.drafts.registry import DraftLocation, DraftRegistry, room_of
 from artfs.errors import ArtfsError, IntegrityError, StorageError
-from artfs.format.node import Kind
 from artfs.format.pack import RecordKind
+from artfs.format.reference import stored_file
 from artfs.lineage import record_crashes
 from artfs.store import Store
 from artfs.store.gc import Freed, FreedDraft, collect_garbage, reclaimable_bytes
@@ -141,9 +141,9 @@ def _roots_of_row(key: bytes, value: bytes) -> Iterator[Root]:
     elif key[:1] == b"I":
         row = decode_inode(value)
         nodes = [row.lower, b"" if row.committed is None else row.committed.node]
-        entry = row.content.entry()
-        if entry.kind == Kind.FILE and entry.size and entry.digest:
-            yield root_of_file(entry)
+        file = stored_file(row.content.entry())
+        if file is not None and file.size and file.digest:
+            yield root_of_file(file)
     for node in nodes:
         if node:
             yield Root(RecordKind.NODE, node)

@@ -40,6 +40,7 @@ _BEFORE = struct.Struct("<Q")
 _HEADER_SIZE = _HEADER.size
 _ROW_SIZE = _ROW.size
 _BEFORE_AT = _HEADER_SIZE + 8
+_KIND_AT = 5
 _ORDINAL_SIZE = 4
 MAX_EXTRA = 65536
 """Most bytes of a symlink target or an encoded reference."""
@@ -292,6 +293,14 @@ class Page:
             if kind == 1 and size
         ]
         return files, [data[at : at + DIGEST_SIZE] for at in range(self._nodes, len(data), DIGEST_SIZE)]
+
+    def references(self) -> list[Entry]:
+        """Return all references, checked but for their names; it costs next to nothing where there are none."""
+        data = self._data
+        kinds = data[_HEADER_SIZE + _KIND_AT : self._heap : _ROW_SIZE]
+        if Kind.REFERENCE not in kinds:
+            return []
+        return [entry for entry in self._decode(0, self._count) if entry.kind == Kind.REFERENCE]
 
     def entry(self, row: int) -> Entry:
         """Decode and check one row.

@@ -5,20 +5,44 @@ A msgpack array of its fields in the order of `Reference`; fields are only ever 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from artfs.errors import IntegrityError, InvalidInputError
+from artfs.format.chunk_rows import ROW_SIZE
 from artfs.format.digest import digest
 from artfs.format.msgpack import DECODE_ERRORS, Count, Digest
 from artfs.format.node import MAX_EXTRA, Entry, Kind
 
-__all__ = ["UNKNOWN_SIZE", "Reference", "decode_reference", "has_unknown_size", "reference_entry"]
+__all__ = [
+    "UNKNOWN_SIZE",
+    "ChunkList",
+    "Reference",
+    "decode_reference",
+    "has_unknown_size",
+    "reference_entry",
+    "stored_file",
+]
 
 UNKNOWN_SIZE: Final = 1
 """The size that mounts show of a reference whose size is not known, as of a scheme that artfs cannot read. With size 0
 the kernel would ask for no byte, and a reader would find an empty file instead of an error."""
+
+
+class ChunkList(msgspec.Struct, frozen=True, array_like=True):
+    """The chunks of an object, so that each range of it can be proved.
+
+    Attributes:
+        digest: Of the object, if it is one chunk; else content digest of the file with its chunk list.
+        size: Bytes of that file (`format/chunk_rows.py`); 0 if the object is one chunk.
+        height: Height of that file's own chunk list; 0 if it has none.
+    """
+
+    digest: Digest
+    size: Annotated[int, Meta(ge=0, le=(1 << 63) - 1, multiple_of=ROW_SIZE)] = 0
+    height: Annotated[int, Meta(ge=0, le=255)] = 0
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
@@ -31,6 +55,7 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
         etag: Their identity, as an object store gave it.
         version_id: Their version or generation, as an object store gave it.
         modified_ns: The time of their last change (nanoseconds since 1970), where a server gives nothing better.
+        chunks: Their chunks, if they were read to keep those.
     """
 
     uri: str
@@ -39,6 +64,22 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
     etag: str | None = None
     version_id: str | None = None
     modified_ns: Count | None = None
+    chunks: ChunkList | None = None
+
+    @property
+    def has_state(self) -> bool:
+        """True if the source gave something that identifies the state of the object."""
+        return (self.etag, self.version_id, self.modified_ns) != (None, None, None)
+
+    @property
+    def identifies_bytes(self) -> bool:
+        """True if bytes can be compared with it, without the source."""
+        return self.digest is not None or self.chunks is not None
+
+    @property
+    def at_source(self) -> Reference:
+        """The reference as the handler gave it, without what artfs keeps beside that."""
+        return self if self.chunks is None else msgspec.structs.replace(self, chunks=None)
 
     @property
     def is_size_known(self) -> bool:
@@ -46,6 +87,7 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
         return any((self.size, self.digest, self.etag, self.version_id, self.modified_ns))
 
 
+_FIRST_FIELDS: Final = 5
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Reference)
 
@@ -66,9 +108,11 @@ def reference_entry(name: bytes, reference: Reference, mode: int, mtime_ns: int)
 
 
 def _fields(reference: Reference) -> tuple[object, ...]:
-    """Return the fields; without the last one where that is not set, as entries were before there was one."""
+    """Return the fields; without the last ones where they are not set, as entries were before there were these."""
     fields = msgspec.structs.astuple(reference)
-    return fields if reference.modified_ns is not None else fields[:-1]
+    while len(fields) > _FIRST_FIELDS and fields[-1] is None:
+        fields = fields[:-1]
+    return fields
 
 
 def has_unknown_size(entry: Entry) -> bool:
@@ -90,3 +134,18 @@ def decode_reference(entry: Entry) -> Reference:
         return _decoder.decode(entry.extra)
     except DECODE_ERRORS as error:
         raise IntegrityError(f"reference {digest(entry.extra).hex()} is malformed: {error}") from error
+
+
+def stored_file(entry: Entry) -> Entry | None:
+    """Return the file that the store must have for an entry: a file itself, of a reference its chunk list; or None.
+
+    Raises:
+        IntegrityError: The reference is malformed.
+    """
+    if entry.kind != Kind.REFERENCE:
+        return entry if entry.kind == Kind.FILE else None
+    chunks = decode_reference(entry).chunks
+    if chunks is None or not chunks.size:
+        return None
+    height = bytes((chunks.height,)) if chunks.height else b""
+    return Entry(entry.name, Kind.FILE, 0, 0, chunks.size, chunks.digest, extra=height)

@@ -105,6 +105,16 @@ class Handlers:
             handler = cast("ObjectsElsewhere", self._handler(scheme_of(first.uri)))
             yield from handler.bring_in(chain([first], elsewhere), keep)
 
+    def forget(self, reference: Reference) -> bool:
+        """Remove what is cached of an object, unproved; return True if anything was.
+
+        Raises:
+            StorageError: The cache cannot be written.
+        """
+        if _factory(scheme_of(reference.uri)) is not _objects_elsewhere:
+            return False
+        return cast("ObjectsElsewhere", self._handler(scheme_of(reference.uri))).forget(reference)
+
     @contextmanager
     def reader(self, reference: Reference) -> Iterator[Reader]:
         """Lend a reader of the object that a reference is to.

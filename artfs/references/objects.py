@@ -76,6 +76,14 @@ class ObjectsElsewhere:
 
         yield from access.fetcher.read_all(ranges(), at_a_time=_AT_A_TIME)
 
+    def forget(self, reference: Reference) -> bool:
+        """Remove what is cached of an object; return True if anything was.
+
+        Raises:
+            StorageError: The cache cannot be written.
+        """
+        return self._access.cache.forget(remote_object(reference))
+
     def close(self) -> None:
         """Close the cache, and the connections to the fetcher."""
         self._access.close()

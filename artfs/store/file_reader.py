@@ -9,11 +9,12 @@ from artfs.chunks.packfile import end_of
 from artfs.chunks.reader import PackReader
 from artfs.chunks.record import EncodedRecord
 from artfs.errors import IntegrityError
+from artfs.format.chunklist import Piece
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
 from artfs.format.pack import Location
-from artfs.format.reference import decode_reference
 from artfs.references import Handlers
+from artfs.store.reference_reader import ReferenceReader
 from artfs.store.tree.holes import is_zeros
 from artfs.store.tree.pages import Pages
 
@@ -21,7 +22,6 @@ __all__ = ["ContentReader"]
 
 _Result = TypeVar("_Result")
 
-_PORTION = 8 << 20
 _GAP = 64 << 10
 """Bytes between chunks that are read rather than skipped, as one more request costs more."""
 
@@ -42,7 +42,7 @@ class ContentReader:
         self._pages = pages
         self._locate = locate
         self._packs = packs
-        self._references = references
+        self._elsewhere = ReferenceReader(references, self.read, self._stored)
 
     def read(self, entry: Entry, offset: int, size: int) -> Data:
         """Read a range of a file or of what a reference is to, shorter only at its end.
@@ -52,8 +52,7 @@ class ContentReader:
             SourceError: What a reference is to is gone, has changed or cannot be read.
         """
         if entry.kind == Kind.REFERENCE:
-            with self._references.reader(decode_reference(entry)) as reader:
-                return reader.read(offset, min(size, max(0, entry.size - offset)))
+            return self._elsewhere.read(entry, offset, size)
         end = min(offset + size, entry.size)
         if offset >= end:
             return b""
@@ -69,9 +68,8 @@ class ContentReader:
     def stream(self, entry: Entry) -> Iterator[Data]:
         """Read a whole file chunk by chunk, or what a reference is to in portions."""
         if entry.kind == Kind.REFERENCE:
-            with self._references.reader(decode_reference(entry)) as reader:
-                for offset in range(0, max(entry.size, 1), _PORTION):
-                    yield reader.read(offset, _PORTION)
+            for _offset, data in self._elsewhere.stream(entry):
+                yield data
             return
         for piece in self._pages.pieces(entry):
             yield self._chunk(piece.digest, 0, piece.length)
@@ -82,8 +80,7 @@ class ContentReader:
         A chunk of zeros is read and verified once, however often it follows on itself.
         """
         if entry.kind == Kind.REFERENCE:
-            for number, data in enumerate(self.stream(entry)):
-                yield number * _PORTION, data
+            yield from self._elsewhere.stream(entry)
             return
         offset, zeros = 0, b""
         for piece in self._pages.pieces(entry):
@@ -94,6 +91,31 @@ class ContentReader:
                 else:
                     yield offset, data
             offset += piece.length
+
+    def pieces(self, entry: Entry) -> Iterator[Piece]:
+        """Yield the chunks of a file, or of a reference with a chunk list, in order.
+
+        Raises:
+            IntegrityError: The chunk list is missing or damaged.
+        """
+        return self._elsewhere.pieces(entry) if entry.kind == Kind.REFERENCE else self._pages.pieces(entry)
+
+    def is_stored(self, entry: Entry) -> bool:
+        """Return whether the index has all chunks of a file, or of a reference with a chunk list.
+
+        Raises:
+            IntegrityError: The chunk list is missing or damaged.
+        """
+        return all(self._locate(piece.digest) is not None for piece in self.pieces(entry))
+
+    def prove_source(self, entry: Entry) -> None:
+        """Read what a reference with a chunk list is to at its source, all of it, and compare it with the list.
+
+        Raises:
+            IntegrityError: The chunk list is missing or damaged.
+            SourceError: The object is gone, has changed or cannot be read.
+        """
+        self._elsewhere.prove_source(entry)
 
     def prefetch(self, chunks: Iterable[bytes]) -> None:
         """Read chunks into the page cache, neighbours in a pack at once; those that are not in the index are left out.
@@ -118,6 +140,16 @@ class ContentReader:
             IntegrityError: The chunk is missing or damaged.
         """
         return self._at_its_place(chunk, lambda location: self._packs.record(location, chunk))
+
+    def _stored(self, piece: Piece, start: int, length: int) -> Data | None:
+        """Read a range of a chunk if the store has that, undamaged; else return None."""
+        location = self._locate(piece.digest)
+        if location is None or location.plain_len != piece.length:
+            return None
+        try:
+            return self._chunk(piece.digest, start, length)
+        except IntegrityError:  # it is damaged, or gone since gc ran
+            return None
 
     def _chunk(self, chunk: bytes, start: int, length: int) -> Data:
         return self._at_its_place(chunk, lambda location: self._packs.read(location, chunk, start, length))

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
+
+import msgspec
 
 from artfs.chunks.chunker import Chunker
 from artfs.errors import ArtfsError, SourceError, StoreError
+from artfs.format.chunk_rows import encode_chunk_rows
 from artfs.format.chunklist import Piece
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
+from artfs.format.reference import ChunkList, decode_reference, reference_entry, stored_file
 from artfs.store.progress import NullProgress, Progress
 from artfs.store.store import Store
 from artfs.store.tree.build import Content, NodeSink, as_directory, build_content, build_directory
@@ -125,6 +130,36 @@ class IncrementalWriter:
                 self._writer.append(prepared)
                 pieces += [Piece(length, chunk) for chunk, length, _record in prepared]
             return build_content(pieces, self._writer)
+
+    def copy_entry(self, source: Store, entry: Entry) -> Entry:
+        """Store what another store has of an entry: a file's contents, or the chunk list of a reference."""
+        file = stored_file(entry)
+        if file is None:
+            return entry
+        content, extra = self.copy_file(source, file)
+        if entry.kind == Kind.FILE:
+            return entry._replace(digest=content, extra=extra)
+        chunks = ChunkList(content, file.size, extra[0] if extra else 0)
+        reference = msgspec.structs.replace(decode_reference(entry), chunks=chunks)
+        return reference_entry(entry.name, reference, entry.mode, entry.mtime_ns)
+
+    def add_chunk_list(self, chunks: Sequence[Piece]) -> ChunkList:
+        """Store the chunk list of an object that a reference is to; the chunks themselves are not.
+
+        Args:
+            chunks: Of the whole object, which is not empty.
+        """
+        if len(chunks) == 1:
+            return ChunkList(chunks[0].digest)
+        data = memoryview(encode_chunk_rows(chunks))
+        with self._lock:
+            self._check_open()
+            is_one = len(data) <= self.store.layout.format.chunker.min_size
+            ends = [len(data)] if is_one else self._cutter().split(data, final=True)
+            prepared = self._writer.prepare([data[start:end] for start, end in pairwise([0, *ends])])
+            self._writer.append(prepared)
+            content, extra = build_content([Piece(length, chunk) for chunk, length, _record in prepared], self._writer)
+        return ChunkList(content, len(data), extra[0] if extra else 0)
 
     def build_tree(self, entries: Mapping[bytes, Entry]) -> Tree:
         """Store the directories of a tree that is given as paths, and make all contents durable.

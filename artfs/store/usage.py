@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from artfs.catalog import Artifact, Version
 from artfs.format.node import Kind
+from artfs.format.reference import stored_file
 from artfs.store.store import Store, root_entry
 
 __all__ = ["ArtifactUsage", "StoreUsage", "VersionUsage", "artifact_usage", "stored_bytes", "totals", "usage"]
@@ -145,9 +146,10 @@ def _all_versions(store: Store) -> list[Version]:
 def _contents(store: Store, version: Version) -> _Contents:
     found = _Contents(set(), 0)
     for _path, entry in store.walk(root_entry(version)):
-        if entry.kind == Kind.FILE:
-            found.chunks.update(piece.digest for piece in store.pages.pieces(entry))
-        elif entry.kind == Kind.REFERENCE:
+        file = stored_file(entry)
+        if file is not None:
+            found.chunks.update(piece.digest for piece in store.pages.pieces(file))
+        if entry.kind == Kind.REFERENCE:
             found.elsewhere += entry.size
     return found
 

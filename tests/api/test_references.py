@@ -17,7 +17,9 @@ from artfs.api.artifact.publish import log
 from artfs.catalog import EdgeKind
 from artfs.errors import ArtifactNotLoggedError, ReferenceChangedError, ReferenceGoneError, ReferenceUnreadableError
 from artfs.fuse.errno import errno_of
+from artfs.names import parse_ref
 from artfs.store import Store, open_store
+from artfs.store.read.verify_references import verify_references
 from tests.support.data.checked import assert_clean
 from tests.support.libc import SharedMapping
 
@@ -75,12 +77,13 @@ def test_a_file_goes_by_its_name_or_the_one_given(store: Store, data: Path) -> N
         artifact.add_reference((data / "sub" / "c.bin").as_uri(), name="x/y")
 
 
+@pytest.mark.parametrize(("checksum", "read_before"), [(True, b"ab"), (True, b""), ("content", b"")])
 @pytest.mark.parametrize("change", ["same size", "longer", "replaced"])
 def test_a_source_that_changed_is_an_error_and_never_other_bytes(
-    store: Store, data: Path, tmp_path: Path, change: str
+    store: Store, data: Path, tmp_path: Path, change: str, checksum: bool | str, read_before: bytes
 ) -> None:
-    artifact = _logged(store, data.as_uri())
-    assert artifact.open("a#b.txt").read() == b"ab"
+    artifact = _logged(store, data.as_uri(), checksum=checksum)
+    assert artifact.open("a#b.txt").read(len(read_before)) == read_before
     path = data / "a#b.txt"
     if change == "same size":
         path.write_text("xy")
@@ -94,6 +97,41 @@ def test_a_source_that_changed_is_an_error_and_never_other_bytes(
             use()
         assert errno_of(caught.value) == errno.EIO
     assert not (tmp_path / "out" / "a#b.txt").exists()
+
+
+def test_with_a_chunk_list_a_file_is_proved_range_by_range(store: Store, tmp_path: Path) -> None:
+    contents = os.urandom(2_000_000)
+    (tmp_path / "large").write_bytes(contents)
+    artifact = _logged(store, (tmp_path / "large").as_uri(), checksum="content")
+    assert [each.state for each in verify_references(store, store.version(parse_ref("refs")))] == ["same"]
+    with (tmp_path / "large").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes((contents[-1] ^ 1,)))
+    with artifact.open("large") as opened:
+        assert opened.read(100_000) == contents[:100_000]
+        opened.seek(-1, os.SEEK_END)
+        with pytest.raises(ReferenceChangedError):
+            opened.read()
+    assert [each.state for each in verify_references(store, store.version(parse_ref("refs")))] == ["changed"]
+    root = tmp_path / "out"
+    root.mkdir()
+    (root / "large").write_bytes(contents)
+    artifact.verify(root)
+    (root / "large").write_bytes(contents[::-1])
+    with pytest.raises(ValueError, match="other contents"):
+        artifact.verify(root)
+
+
+def test_the_chunk_list_of_a_draft_goes_into_the_store_that_it_is_logged_in(store: Store, tmp_path: Path) -> None:
+    contents = os.urandom(2_000_000)
+    (tmp_path / "large").write_bytes(contents)
+    with open_store(tmp_path / "other", create=True) as other:
+        artifact = artfs.Artifact("refs", store=other)
+        artifact.add_reference((tmp_path / "large").as_uri(), checksum="content")
+        log(store, artifact)
+        assert_clean(other.path)
+    assert artifact.open("large").read() == contents
+    assert_clean(store.path)
 
 
 def test_a_source_that_is_gone_is_file_not_found_or_left_out_if_asked(store: Store, data: Path, tmp_path: Path) -> None:

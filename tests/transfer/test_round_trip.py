@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from artfs.catalog import EdgeKind, NewRun, NewVersion, VersionUse, current_actor
-from artfs.errors import BundleDamagedError, ConflictError
+from artfs.errors import BundleDamagedError, ConflictError, ReferenceChangedError
 from artfs.format.node import Entry
 from artfs.names import parse_ref
 from artfs.store import Store, root_entry
@@ -50,6 +50,28 @@ def test_references_stay_references(here: Store, there: Store, tmp_path: Path) -
     assert _entries(there, "pointing") == _entries(here, "pointing")
     (entry,) = _entries(there, "pointing").values()
     assert bytes(there.content.read(entry, 0, 9)) == b"elsewhere"
+
+
+def test_the_chunk_list_of_a_reference_comes_with_it_and_its_bytes_do_not(
+    here: Store, there: Store, tmp_path: Path
+) -> None:
+    from artfs import Artifact
+
+    (tmp_path / "data").write_bytes(noise(7, 3_000_000))
+    artifact = Artifact("pointing", store=here)
+    artifact.add_reference((tmp_path / "data").as_uri(), checksum="content")
+    artifact.save()
+    bundle = bundle_of(here, "pointing:v0")
+    assert len(bundle) < 100_000
+    take(there, bundle)
+    (entry,) = _entries(there, "pointing").values()
+    assert bytes(there.content.read(entry, 2_999_991, 9)) == noise(7, 3_000_000)[-9:]
+    (tmp_path / "data").write_bytes(bytes(3_000_000))
+    with pytest.raises(ReferenceChangedError):
+        there.content.read(entry, 1_000_000, 9)
+    put(there, tmp_path / "stored", {"same": noise(7, 3_000_000)}, "stored")
+    assert bytes(there.content.read(entry, 1_000_000, 9)) == noise(7, 3_000_000)[1_000_000:1_000_009]
+    assert_clean(there.path)
 
 
 def test_aliases_runs_and_lineage_are_the_same_on_the_other_side(here: Store, there: Store, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO, Any, Literal
 from urllib.parse import quote
 
 from artfs.api.artifact.base import ArtifactBase, not_final
@@ -116,7 +116,7 @@ class AddMethods(ArtifactBase):
         self,
         uri: str | PurePath | ManifestEntry,
         name: str | PurePath | None = None,
-        checksum: bool = True,
+        checksum: bool | Literal["content"] = True,
         max_objects: int | None = None,
     ) -> list[ManifestEntry]:
         """Add references to what is elsewhere; its bytes are read there when needed, and checked.
@@ -130,7 +130,8 @@ class AddMethods(ArtifactBase):
             name: Its path in the artifact, or the directory that the references go to. Of an entry by default its own
                 name.
             checksum: Keep the digest, ETag or version that identifies the contents; for `file:` that reads the files.
-                Otherwise URI and size alone.
+                False: URI and size alone. `content`: read the objects once, and keep their chunk lists too; then each
+                range is proved when it is read, and what the store has is read there.
             max_objects: The most objects that may be added, by default ten million.
 
         Returns:
@@ -140,7 +141,7 @@ class AddMethods(ArtifactBase):
             ArtifactFinalizedError: The artifact is logged.
             ArtifactNotLoggedError: The artifact of the entry is not logged.
             InvalidInputError: The URI has no scheme or holds credentials; leads to nothing or to too many objects; has
-                an unknown scheme and no name was given; or a path has other contents.
+                an unknown scheme and no name was given; or a path has other contents; or there is no such `checksum`.
             SourceError: Something cannot be read.
         """
         path = None if name is None else entry_path(name)

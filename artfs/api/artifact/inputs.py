@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO, Any, Final, Literal, TypeAlias
 
 from artfs.api.artifact.pending_entries import PendingEntries
 from artfs.errors import InvalidInputError, SourceError, StorageError
@@ -21,8 +21,20 @@ from artfs.references import Found, Handlers, scheme_of
 from artfs.store.write.outside_links import OutsideLinks
 from artfs.store.write.scan import SourceDirectory, SourceFile, scan, source_error
 
-__all__ = ["add_reference", "check_policy", "directory_source", "entry_path", "file_source", "new_file"]
+__all__ = [
+    "CONTENT",
+    "Checksum",
+    "add_reference",
+    "check_policy",
+    "directory_source",
+    "entry_path",
+    "file_source",
+    "new_file",
+]
 
+CONTENT: Final = "content"
+Checksum: TypeAlias = bool | Literal["content"]
+"""What a reference keeps of the object: what identifies its state, nothing but its size, or its chunk list too."""
 _POLICIES = {"mutable", "immutable"}
 _MODES = {"x", "xb", "xt", "w", "wb", "wt"}
 _MAX_OBJECTS = 10_000_000
@@ -105,9 +117,11 @@ def add_reference(
     uri: str,
     name: bytes | None,
     *,
-    checksum: bool,
+    checksum: Checksum,
     max_objects: int | None,
     found: Callable[[], object] = lambda: None,
+    known: Callable[[bytes], Entry | None] | None = None,
+    dry_run: bool = False,
 ) -> list[tuple[bytes, Entry]]:
     """Add references to one object, or to all below a directory or prefix; all of them or none.
 
@@ -116,28 +130,39 @@ def add_reference(
         uri: With a scheme.
         name: The path of the entry, or of the directory for them; by default an object goes by its own name, and what
             is below a directory to the top.
-        checksum: Keep what identifies the contents.
+        checksum: Keep what identifies the contents; `content`: read them, and keep their chunk list too.
         max_objects: The most objects that may be added.
         found: Called for each object, to show progress.
+        known: Returns the entry that a path had before, see `with_chunk_lists`; None: that of the artifact.
+        dry_run: Read no object: entries are without their chunk lists.
 
     Returns:
         The paths and entries that were added.
 
     Raises:
         InvalidInputError: The URI is not allowed, leads to nothing or to more than `max_objects`, has a scheme that is
-            not known and no name was given, or a path has other contents.
+            not known and no name was given, or a path has other contents; or there is no such `checksum`.
         SourceError: Something cannot be read.
     """
+    if isinstance(checksum, str) and checksum != CONTENT:
+        raise InvalidInputError(f"checksum={checksum!r} is not allowed: use True, False or {CONTENT!r}")
     limit = _MAX_OBJECTS if max_objects is None else max_objects
     added: dict[bytes, Entry] = {}
     directories: set[bytes] = set()
     for path, entry in islice(_reference_entries(contents.references, uri, name, checksum=checksum), limit + 1):
         _check_among(added, directories, path, uri)
-        contents.check(path, entry, overwrite=False)
+        if checksum != CONTENT:
+            contents.check(path, entry, overwrite=False)
         added[path] = entry
         found()
     if len(added) > limit:
         raise InvalidInputError(f"{quoted(uri)} leads to more than {limit} objects: name fewer, or raise max_objects")
+    if checksum == CONTENT and not dry_run:
+        from artfs.api.artifact.chunk_lists import with_chunk_lists  # noqa: PLC0415 # threads: others do without
+
+        added = dict(with_chunk_lists(contents, added, known or contents.entries.get))
+        for path, entry in added.items():
+            contents.check(path, entry, overwrite=False)
     for path, entry in added.items():
         contents.add(path, entry, overwrite=False)
     return list(added.items())
@@ -163,9 +188,11 @@ def _check_among(added: dict[bytes, Entry], directories: set[bytes], path: bytes
 
 
 def _reference_entries(
-    handlers: Handlers, uri: str, name: bytes | None, *, checksum: bool
+    handlers: Handlers, uri: str, name: bytes | None, *, checksum: Checksum
 ) -> Iterator[tuple[bytes, Entry]]:
-    found = handlers.find(uri, checksum=checksum)
+    # All that would identify a local file is the hash of its bytes, which the chunk list makes needless.
+    is_proved_by_chunks = checksum == CONTENT and scheme_of(uri) == "file"
+    found = handlers.find(uri, checksum=bool(checksum) and not is_proved_by_chunks)
     if found is None:
         if name is None:
             raise InvalidInputError(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from artfs.api.artifact.origins import Origins
 from artfs.api.store_pool import StoreLike, shared_store
+from artfs.chunks.chunker import ChunkParams
 from artfs.errors import InvalidInputError
+from artfs.format.chunklist import Piece
 from artfs.format.node import Entry, Kind
 from artfs.format.operations import Tree
+from artfs.format.reference import ChunkList
 from artfs.names import quoted
 from artfs.references import Handlers
 from artfs.store.incremental_writer import IncrementalWriter, NoSink, build_flat
@@ -73,6 +76,11 @@ class PendingEntries:
         return self._references or shared_store(self._store).references
 
     @property
+    def chunker(self) -> ChunkParams:
+        """The parameters by which the store that bytes are written to cuts files."""
+        return self._open().store.layout.format.chunker
+
+    @property
     def root_page(self) -> Entry:
         """The root directory's topmost page: its digest, and the size of all files."""
         return build_flat(self.entries, NoSink())
@@ -127,10 +135,13 @@ class PendingEntries:
         """
         self.check(path, entry, overwrite=False)
         writer = self._open()
-        if entry.kind == Kind.FILE and writer.store.path != store.path:
-            digest, extra = writer.copy_file(store, entry)
-            entry = entry._replace(digest=digest, extra=extra)
+        if writer.store.path != store.path:
+            entry = writer.copy_entry(store, entry)
         self.add(path, entry._replace(name=path.rpartition(b"/")[2]), overwrite=False)
+
+    def add_chunk_list(self, chunks: Sequence[Piece]) -> ChunkList:
+        """Store the chunk list of an object that is not empty, for the reference to it."""
+        return self._open().add_chunk_list(chunks)
 
     def check(self, path: bytes, entry: Entry, *, overwrite: bool) -> None:
         """Refuse an entry that cannot be added.
@@ -216,9 +227,7 @@ class PendingEntries:
         target = IncrementalWriter(store)
         close_target = weakref.finalize(self, target.close)
         for path, entry in self.entries.items():
-            if entry.kind == Kind.FILE:
-                digest, extra = target.copy_file(source, entry)
-                self.entries[path] = entry._replace(digest=digest, extra=extra)
+            self.entries[path] = target.copy_entry(source, entry)
         self._close_writer()
         self._writer, self._bytes_in, self._close_writer = target, store, close_target
         return target

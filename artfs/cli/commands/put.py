@@ -70,9 +70,10 @@ _NO_VERSION = -1
 )
 @click.option(
     "--checksum",
-    type=click.Choice(["state", "none"]),
+    type=click.Choice(["state", "content", "none"]),
     default="state",
-    help="What a reference keeps: what identifies the object's state (version, ETag), or its size alone.",
+    help="What a reference keeps: what identifies the object's state (version, ETag); its chunk list too, for which it "
+    "is read once; or its size alone.",
 )
 @click.option("--max-objects", type=click.IntRange(1), metavar="N", help="Refuse a URI that leads to more objects.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be stored; nothing is made, not even a store.")
@@ -111,6 +112,7 @@ def command(
     https://example.com/labels.csv, under NAME or its own name; `artfs help references` has the URIs. Prints the version
     as NAME:vN, and on a terminal what was stored.
     """
+    from artfs.api.artifact.inputs import CONTENT
     from artfs.catalog import NewVersion, current_actor, encode_metadata
     from artfs.cli.put_references import Elsewhere, parse_reference, put_with_references
     from artfs.store.write.outside_links import OutsideLinks
@@ -131,7 +133,7 @@ def command(
     elsewhere = Elsewhere(
         [parse_reference(text) for text in references],
         [parse_reference(text) for text in imports],
-        checksum == "state",
+        CONTENT if checksum == "content" else checksum == "state",
         max_objects,
     )
     if not paths and not elsewhere:

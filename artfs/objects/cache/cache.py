@@ -163,6 +163,24 @@ class Cache(Closing):
         except OSError as error:
             raise StorageError.of(error, f"writing the cache {self.directory}") from error
 
+    def forget(self, remote: RemoteObject) -> bool:
+        """Remove what the cache has of an object, also of one that is kept; return True if it had anything.
+
+        Raises:
+            StorageError: The system refused.
+        """
+        path = self._path(remote.key())
+        try:
+            with exclusively(self.directory / "evict.lock"):
+                room = os.stat(path).st_blocks * 512
+                remove(path)
+                self.counters.add(used_bytes=-room)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError.of(error, f"writing the cache {self.directory}") from error
+        return True
+
     def clear(self, *, kept: bool) -> int:
         """Remove all objects; return the bytes that were freed.
 

@@ -17,6 +17,7 @@ from artfs.format.chunklist import ChunkPage, decode_chunk_page
 from artfs.format.digest import digest
 from artfs.format.node import Entry, Kind, Page
 from artfs.format.operations import Tree
+from artfs.format.reference import stored_file
 from artfs.names import is_entry_name
 from artfs.store.fsck.finding import Finding, Part
 from artfs.store.fsck.lookup import ContentLookup
@@ -81,14 +82,15 @@ def _links(page: Page | ChunkPage, rows: list[Entry]) -> Iterator[bytes]:
     for row in rows:
         if row.kind in {Kind.PAGE, Kind.DIRECTORY}:
             yield row.node
-        elif row.kind == Kind.FILE and row.extra:
-            yield row.digest
+        elif (file := stored_file(row)) is not None and file.extra:
+            yield file.digest
 
 
 def _chunks(page: Page | ChunkPage, rows: list[Entry]) -> list[bytes]:
     if isinstance(page, ChunkPage):
         return list(page.digests) if page.height == 1 else []
-    return [row.digest for row in rows if row.kind == Kind.FILE and row.size and not row.extra]
+    files = filter(None, map(stored_file, rows))
+    return [file.digest for file in files if file.size and not file.extra]
 
 
 class TreeChecker:
@@ -142,8 +144,8 @@ class TreeChecker:
             below = []
             for row in self._rows(node):
                 path = prefix + row.name
-                if row.kind == Kind.FILE:
-                    if self._is_bad(row):
+                if (file := stored_file(row)) is not None:
+                    if self._is_bad(file):
                         yield path
                 elif row.node and self._seen[row.node].bad:
                     below.append((prefix if row.kind == Kind.PAGE else path + b"/", row.node))
@@ -189,10 +191,11 @@ class TreeChecker:
                 self._seen[node] = _facts(node, data)
                 return
             page, rows = _decode(data)
+            frame = _Frame(node, page, rows)
         except IntegrityError as error:
             yield Finding(_broken(data), Part.TREE, str(error))
             return
-        stack.append(_Frame(node, page, rows))
+        stack.append(frame)
         if unpacked := self._lookup.unpacked(node):
             stack[-1].own = unpacked.part == Part.TREE
             yield unpacked
@@ -203,7 +206,8 @@ class TreeChecker:
         self._lookup.look_up(_chunks(page, here.rows))
         found = list(self._check_list(here, page) if isinstance(page, ChunkPage) else self._check_page(here, page))
         own = here.own or bool(found) or self._lookup.is_bad(here.node)
-        chunks_bad = any(self._is_bad(row) for row in here.rows if row.kind == Kind.FILE and not row.extra)
+        files = filter(None, map(stored_file, here.rows))
+        chunks_bad = any(self._is_bad(file) for file in files if not file.extra)
         if isinstance(page, ChunkPage):
             chunks_bad = page.height == 1 and any(self._lookup.length(chunk) is None for chunk in page.digests)
             first, heap, level, rows, below = page.digests[0], 0, page.height, len(page.digests), 0
@@ -225,13 +229,15 @@ class TreeChecker:
             if number and cut_before(row.name, page.level, number, heap):
                 yield _finding("T5", here.node, f"it goes on behind row {number}, where it should be cut")
             heap += heap_bytes(row)
-            what = _row_fault(row, page.level, self._seen.get(row.node or row.digest, _LOST), self._lookup)
+            file = stored_file(row)
+            below = self._seen.get(row.node or (row if file is None else file).digest, _LOST)
+            what = _row_fault(row, page.level, below, self._lookup)
             if what:
                 yield _finding(what, here.node, f"row {number} does not describe what it points to")
             if row.kind == Kind.DIRECTORY:
                 yield from self._check_top(row.node)
-            elif row.kind == Kind.FILE and row.extra:
-                yield from self._check_top(row.digest)
+            elif (file := stored_file(row)) is not None and file.extra:
+                yield from self._check_top(file.digest)
         if page.level:
             yield from self._check_cuts(here)
 
@@ -321,7 +327,10 @@ def _row_fault(row: Entry, level: int, below: _Seen, lookup: ContentLookup) -> s
         return "" if lookup.length(row.digest) in {None, row.size} else "L2"
     if row.kind in {Kind.SYMLINK, Kind.REFERENCE}:
         size = len(row.extra) if row.kind == Kind.SYMLINK else row.size
-        return "" if (digest(row.extra), size) == (row.digest, row.size) else "T1"
+        if (digest(row.extra), size) != (row.digest, row.size):
+            return "T1"
+        listed = stored_file(row)
+        return "" if listed is None else _row_fault(listed, level, below, lookup)
     if below is _LOST:
         return ""
     if row.kind == Kind.FILE:

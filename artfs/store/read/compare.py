@@ -132,7 +132,7 @@ def _has_contents(store: Store, old: Entry, new: SourceFile) -> bool:
     """Return whether a local file has the contents of an entry; of a reference without checksum, its size."""
     if old.kind not in (Kind.FILE, Kind.REFERENCE) or old.size != new.size:
         return False
-    if old.kind == Kind.REFERENCE and decode_reference(old).digest is None:
+    if old.kind == Kind.REFERENCE and not decode_reference(old).identifies_bytes:
         return True
     try:
         with open(os.open(new.path, _OPEN_FLAGS), "rb", buffering=0) as file:

@@ -112,7 +112,7 @@ def same_entry(store: Store, entry: Entry, name: bytes, here: int) -> bool:
     if entry.kind == Kind.SYMLINK:
         return os.readlink(name, dir_fd=here) == entry.extra
     with open(os.open(name, _OPEN_FLAGS, dir_fd=here), "rb", buffering=0) as file:
-        if entry.kind == Kind.REFERENCE and decode_reference(entry).digest is None:
+        if entry.kind == Kind.REFERENCE and not decode_reference(entry).identifies_bytes:
             return os.fstat(file.fileno()).st_size == entry.size
         return same_contents(store, entry, file)
 
@@ -132,9 +132,10 @@ def same_contents(store: Store, entry: Entry, file: _Readable) -> bool:
     """
     if os.fstat(file.fileno()).st_size != entry.size:
         return False
-    if entry.kind != Kind.REFERENCE:
-        return _same_pieces(file.fileno(), store.pages.pieces(entry))
-    checksum = decode_reference(entry).digest
+    reference = decode_reference(entry) if entry.kind == Kind.REFERENCE else None
+    if reference is None or reference.chunks is not None:
+        return _same_pieces(file.fileno(), store.content.pieces(entry))
+    checksum = reference.digest
     if checksum is None:
         return False
     hasher = blake3()

@@ -66,8 +66,10 @@ def verify_references(store: Store, version: Version, progress: Progress | None 
 def _verify(store: Store, path: bytes, entry: Entry) -> VerifiedReference:
     reference = decode_reference(entry)
     try:
-        with store.references.reader(reference) as reader:
+        with store.references.reader(reference.at_source) as reader:
             reader.read(0, 0)
+        if reference.chunks is not None and not reference.has_state:
+            store.content.prove_source(entry)
     except ReferenceChangedError as error:
         return VerifiedReference(path, reference, "changed", str(error))
     except ReferenceGoneError as error:

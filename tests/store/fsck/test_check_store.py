@@ -26,6 +26,7 @@ from artfs.format.digest import digest, digest_and_table
 from artfs.format.node import EncodedPage, Entry, Kind, encode_page
 from artfs.format.operations import VersionFields
 from artfs.format.pack import HEAD_SIZE, Location, PackKind, RecordKind
+from artfs.format.reference import ChunkList, Reference, reference_entry
 from artfs.kv.checked_rows import Table, Txn
 from artfs.names import EntryPath, parse_entry_path, parse_ref
 from artfs.store import Store, open_store, root_entry
@@ -466,6 +467,10 @@ def _inner(rows: list[Entry]) -> EncodedPage:
     return encode_page(1, rows)
 
 
+def _referring(chunks: ChunkList, size: int = 9) -> EncodedPage:
+    return encode_page(0, [reference_entry(b"r", Reference("a:b", size, chunks=chunks), 0o644, 0)])
+
+
 FAULTY: dict[str, tuple[str, EncodedPage, list[bytes]]] = {
     "unsorted names": ("T2", UNSORTED, []),
     "a page row with another name": (
@@ -506,6 +511,10 @@ FAULTY: dict[str, tuple[str, EncodedPage, list[bytes]]] = {
     ),
     "a chunk that is nowhere": ("C10", encode_page(0, [_file(b"f", b"nowhere")]), []),
     "a node that is nowhere": ("C10", encode_page(0, [_directory(b"d", LEAF)]), []),
+    "a reference that is malformed": ("T1", _referring(ChunkList(digest(b"one"), 41)), []),
+    "a reference whose chunk list is nowhere": ("C10", _referring(ChunkList(digest(b"nowhere"), 80)), []),
+    "a reference whose chunk list is shorter": ("L2", _referring(ChunkList(digest(b"one"), 80)), []),
+    "a reference whose chunk list is of another height": ("L2", _referring(ChunkList(digest(LIST), 80, 2)), [LIST]),
     "a list that rises not": ("L1", _listed(LIST[:-32] + LIST[-32:] + b"x", 7), [LIST + b"x"]),
 }
 
@@ -552,6 +561,12 @@ def test_a_tree_of_sound_pages_made_by_hand_is_clean(tmp_path: Path) -> None:
     top = _inner([_row(page) for page in LONG])
     with open_store(tmp_path / "store", create=True) as store:
         _publish(store, top, [page.data for page in LONG])
+    assert_clean(tmp_path / "store")
+
+
+def test_a_reference_whose_only_chunk_the_store_lacks_is_clean(tmp_path: Path) -> None:
+    with open_store(tmp_path / "store", create=True) as store:
+        _publish(store, _referring(ChunkList(digest(b"nowhere"))), [])
     assert_clean(tmp_path / "store")
 
 
