@@ -8,9 +8,20 @@ from pathlib import Path
 from artfs.errors import InvalidInputError
 from artfs.names import parse_store_path
 
-__all__ = ["announce_run", "announced_run", "default_store", "withdraw_run"]
+__all__ = ["announce_run", "announced_run", "default_store", "wandb_keywords", "withdraw_run"]
 
 _RUN = "ARTFS_RUN_ID"
+_WANDB = {
+    "WANDB_DIR": "dir",
+    "WANDB_ENTITY": "entity",
+    "WANDB_JOB_TYPE": "job_type",
+    "WANDB_NAME": "name",
+    "WANDB_NOTES": "notes",
+    "WANDB_PROJECT": "project",
+    "WANDB_RESUME": "resume",
+    "WANDB_RUN_GROUP": "group",
+    "WANDB_RUN_ID": "id",
+}
 
 
 def default_store() -> Path:
@@ -44,3 +55,13 @@ def withdraw_run(run: str) -> None:
     """Remove the run from the environment, if it is the one named there."""
     if os.environ.get(_RUN) == run:
         del os.environ[_RUN]
+
+
+def wandb_keywords() -> dict[str, str | list[str]]:
+    """Return the keywords of `init` that W&B's variables in the environment stand for."""
+    found: dict[str, str | list[str]] = {
+        keyword: value for variable, keyword in _WANDB.items() if (value := os.environ.get(variable))
+    }
+    if tags := [tag.strip() for tag in os.environ.get("WANDB_TAGS", "").split(",") if tag.strip()]:
+        found["tags"] = tags
+    return found

@@ -50,6 +50,7 @@ _FROM_KERNEL: Final = 0x80
     type=METADATA,
     help="What it is started with; the value is JSON if it reads as JSON, else text (repeatable).",
 )
+@click.option("--wandb", is_flag=True, help="Let `import wandb` find artfs in Python.")
 @click.option("--no-pin", is_flag=True, help="Let aliases move while it runs.")
 @click.pass_obj
 def command(
@@ -58,6 +59,7 @@ def command(
     name: str | None,
     job_type: str | None,
     config: tuple[tuple[str, Any], ...],
+    wandb: bool,
     no_pin: bool,
 ) -> None:
     """Run a command as a run.
@@ -68,6 +70,9 @@ def command(
     process that it starts, when it is read with `artfs get` or `cat`, or in Python with use_artifact. A version is
     logged by the run (an output) when it is put, or logged in Python, and when it is committed from a draft that the
     run wrote into, inside the run or later. An alias is the same version for the whole run.
+
+    With --wandb a Python script that imports wandb works on the store, unchanged and offline, if its Python has artfs;
+    each wandb.init in it is a run of its own. docs/COMPARED.md says what is there of W&B.
     """
     from artfs.api.run.provenance import checked_out_commit, has_changes, working_directory
     from artfs.catalog import NewRun, current_actor, encode_metadata
@@ -91,9 +96,11 @@ def command(
         if own is not None:
             runs.register(run, own, pin=not no_pin)
     mounted = any(mount.pid and not mount.staging for mount in mounts_of(settings.store_path))
-    if not mounted:
+    if not mounted and not wandb:
         print_note(f"{settings.store_path} is not mounted: what the command opens is not noted")
     environment = {**os.environ, "ARTFS_RUN_ID": run, "ARTFS_STORE": os.fspath(layout.root)}
+    if wandb:
+        environment["PYTHONPATH"] = _with_wandb(environment.get("PYTHONPATH"))
 
     def started(pid: int) -> None:
         if (process := process_identity(pid)) is not None:
@@ -105,7 +112,7 @@ def command(
         flush_run(store, run, current_actor(run))
         flush_ended_runs(store)
         written = written_drafts(store.path, run)
-        if not ended.code:
+        if not ended.code and not wandb:
             _note_missing_edges(store, run, mounted=mounted, written=bool(written))
     for draft in written:
         print_note(
@@ -115,6 +122,13 @@ def command(
     if ended.message:
         write_failure(ended.message, "failed", ended.code)
     raise click.exceptions.Exit(ended.code)
+
+
+def _with_wandb(path: str | None) -> str:
+    """Return a `PYTHONPATH` on which `wandb` is artfs, before what was on it."""
+    from artfs.integrations import as_wandb
+
+    return os.pathsep.join((*as_wandb.__path__, *([path] if path else [])))
 
 
 def _note_missing_edges(store: Store, run: str, *, mounted: bool, written: bool) -> None:
