@@ -98,8 +98,8 @@ def _get_big(shop: Workshop) -> float:
 
 
 def _mounted_small(shop: Workshop, *, warm: bool = False) -> float:
-    files, store = _Files.of(shop), _store(shop)
-    with _serving(shop), _mounted(shop, store) as top:
+    files = _Files.of(shop)
+    with _serving(shop), _mounted(shop, store := _store(shop)) as top:
         _start_fetcher(top)
         if warm:
             shop.programs.start([*shop.settings.artfs, "--store", store, "warm", "small"])

@@ -12,6 +12,7 @@ import signal
 from typing import Final
 
 __all__ = [
+    "AWAY",
     "BUSY",
     "FINISHED",
     "FINISHING",
@@ -22,12 +23,13 @@ __all__ = [
     "WAITING",
     "WAKE_SIGNAL",
     "Scoreboard",
+    "note_wait",
 ]
 
 READY: Final = 0
 """1 once the worker has opened the store and takes requests."""
 BUSY: Final = 1
-"""1 while a request is being answered."""
+"""1 while a request is being answered, `AWAY` while that waits for the network."""
 FINISHED: Final = 2
 """Requests answered so far."""
 RETIRE: Final = 3
@@ -40,6 +42,8 @@ LOCK_FREE: Final = 6
 """1 if the worker needs no accept lock."""
 STORE_MISSING: Final = 7
 """1 while the store is not where it was mounted from: requests are refused."""
+
+AWAY: Final = 2
 
 WAKE_SIGNAL: Final = signal.SIGUSR1
 
@@ -77,3 +81,9 @@ class Scoreboard:
     @startup_error.setter
     def startup_error(self, text: bytes) -> None:
         self._memory[:_PAGE] = text[:_PAGE].ljust(_PAGE, b"\0")
+
+
+def note_wait(state: memoryview[int], waits: bool) -> None:
+    """Note in a worker's slot that the request that it answers waits for the network, or does so no longer."""
+    if state[BUSY]:
+        state[BUSY] = AWAY if waits else 1

@@ -12,6 +12,7 @@ from typing import Final
 
 from artfs.fuse.prefork.process import encode_error, fork_child, kill
 from artfs.fuse.prefork.scoreboard import (
+    AWAY,
     BUSY,
     FINISHED,
     FINISHING,
@@ -107,7 +108,8 @@ class WorkerPool:
     """Starts, replaces, adds and retires the worker processes of a mount, for its supervisor.
 
     A worker that ends is replaced. While none can receive a request, one more is started, or some more where many are
-    stuck, which need no accept lock; after a quiet time, they are retired again.
+    stuck, which need no accept lock; after a quiet time, they are retired again. Where all wait for the network and a
+    request waits for them, half as many more are started, though each wait may be short: they cost no processor time.
 
     Args:
         main: The code of a worker, given its slot; it returns the exit status.
@@ -202,8 +204,10 @@ class WorkerPool:
         """
         self._watch(now)
         self._pending_since = min(self._pending_since, now) if request_pending else _NEVER
-        if self._is_stuck(now) and len(self._staying) == self._target < self.scoreboard.slots:
-            more = max(1, (self._target - self._min_workers) // 4)  # where many are stuck more will be
+        away = request_pending and self._all_are_away
+        if (away or self._is_stuck(now)) and len(self._staying) == self._target < self.scoreboard.slots:
+            more = self._target // 2 if away else (self._target - self._min_workers) // 4  # many stuck: more will be
+            more = max(1, more)
             self._target = min(self._target + more, self.scoreboard.slots)
             self._last_saturated = now
             _log.info("no worker could receive a request for a while: there are %d now", self._target)
@@ -219,6 +223,11 @@ class WorkerPool:
     @property
     def _is_full(self) -> bool:
         return len(self._workers) >= self.scoreboard.slots
+
+    @property
+    def _all_are_away(self) -> bool:
+        """Return whether all workers wait for the network, as of the last look."""
+        return all(worker.seen[0] == AWAY for worker in self._workers.values())
 
     def _is_stuck(self, now: float) -> bool:
         """Return whether all workers are stuck.

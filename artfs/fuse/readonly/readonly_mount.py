@@ -17,13 +17,14 @@ from artfs.fuse.device.device import clone_into
 from artfs.fuse.options import MountOptions
 from artfs.fuse.prefork.accept_lock import AcceptLock, AcceptLocks
 from artfs.fuse.prefork.mount_kind import WorkerContext
-from artfs.fuse.prefork.scoreboard import Scoreboard
+from artfs.fuse.prefork.scoreboard import Scoreboard, note_wait
 from artfs.fuse.prefork.worker import serve_requests
 from artfs.fuse.prefork.worker_pool import WorkerPool
 from artfs.fuse.readonly.file_tree import FileTree
 from artfs.fuse.readonly.readonly_operations import ReadOnlyHandlers, ReadOnlyOperations
 from artfs.kv import crash_marker
 from artfs.lineage import RunDirectories, RunTracker
+from artfs.objects.waiting import tell_of_waits
 from artfs.store.layout import Layout
 from artfs.store.reader_leases import OpenCounts, ReaderLease, lock_uncounted
 from artfs.store.store import Store
@@ -121,6 +122,7 @@ class ReadOnlyMount:
         context.log.become_stderr()
         syscalls.name_process("artfs-worker")
         gc.freeze()
+        tell_of_waits(lambda waits: note_wait(state, waits))
         tree = self._make_tree(lock.before_loading)
         if context.clone:
             clone_into(context.session)

@@ -29,6 +29,7 @@ from artfs.objects.fetcher.messages import (
 from artfs.objects.fetcher.settings import FetcherSettings
 from artfs.objects.fetcher.starting import connect
 from artfs.objects.remote_object import FoundObject, RemoteObject
+from artfs.objects.waiting import waiting
 
 __all__ = ["FetcherClient"]
 
@@ -60,14 +61,15 @@ class FetcherClient(Closing):
             SourceError: It is refused, or did not come in time.
         """
         request = Read(0, remote, start, end, in_reply)
-        for _again in range(_RESTARTS):
-            try:
-                with self._connection() as connection:
-                    connection.sendall(encode(request))
-                    reply = _receive(connection)
-            except (ConnectionError, EOFError):
-                continue  # it was killed, or has just ended: the next one knows nothing of the request
-            return _done(reply).data
+        with waiting():
+            for _again in range(_RESTARTS):
+                try:
+                    with self._connection() as connection:
+                        connection.sendall(encode(request))
+                        reply = _receive(connection)
+                except (ConnectionError, EOFError):
+                    continue  # it was killed, or has just ended: the next one knows nothing of the request
+                return _done(reply).data
         raise self._ended()
 
     def read_all(self, ranges: Iterable[tuple[RemoteObject, int, int]], *, at_a_time: int) -> Iterator[int]:

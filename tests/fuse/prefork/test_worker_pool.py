@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from artfs.fuse.prefork.scoreboard import BUSY, FINISHED, LOCK_FREE, READY, RETIRE, WAITING, WAKE_SIGNAL, Scoreboard
+from artfs.fuse.prefork.scoreboard import (
+    AWAY,
+    BUSY,
+    FINISHED,
+    LOCK_FREE,
+    READY,
+    RETIRE,
+    WAITING,
+    WAKE_SIGNAL,
+    Scoreboard,
+)
 from artfs.fuse.prefork.worker_pool import RestartBackoff, WorkerPool
 from tests.support.mounts.mounts import wait_until
 
@@ -33,6 +43,7 @@ class ClockedPool:
         self.pool = WorkerPool(self._work, self.scoreboard, min_workers)
         self.now = 1000.0
         self.busy = range(0)
+        self.away = range(0)
         self.waiting = range(0)
         self.pending = False
         self.pass_by(0.1)
@@ -52,7 +63,7 @@ class ClockedPool:
         for _ in range(round(seconds * 10)):
             self.now += 0.1
             for slot in range(self.scoreboard.slots):
-                self.scoreboard.slot(slot)[BUSY] = slot in self.busy
+                self.scoreboard.slot(slot)[BUSY] = AWAY if slot in self.away else slot in self.busy
                 self.scoreboard.slot(slot)[WAITING] = slot in self.waiting
             self.pool.reap(self.now)
             self.pool.tick(self.now, request_pending=self.pending)
@@ -102,6 +113,33 @@ def test_where_many_are_stuck_several_workers_are_added_at_a_time(pools: list[Cl
             counts.append(len(clocked.pool.pids))
     assert counts[:6] == [2, 3, 4, 5, 6, 7]
     assert len(counts) < 20
+
+
+def test_half_as_many_are_added_where_all_wait_for_the_network_in_ever_new_requests(pools: list[ClockedPool]) -> None:
+    clocked = ClockedPool(min_workers=4, limit=9)
+    pools.append(clocked)
+    wait_until(lambda: clocked.pool.ready)
+    clocked.pending = True
+    clocked.away, clocked.busy = range(3), range(4)
+    _answer_more_and_more(clocked)
+    assert len(clocked.pool.pids) == 4  # one is busy here
+    clocked.away, clocked.pending = range(4), False
+    _answer_more_and_more(clocked)
+    assert len(clocked.pool.pids) == 4  # no request waits for them
+    clocked.pending = True
+    _answer_more_and_more(clocked)
+    assert len(clocked.pool.pids) == 6  # these are idle
+    clocked.away = range(9)
+    _answer_more_and_more(clocked)
+    assert len(clocked.pool.pids) == 9
+
+
+def _answer_more_and_more(clocked: ClockedPool) -> None:
+    """Let time pass in which all workers answer requests all the time."""
+    for _ in range(10):
+        for slot in range(clocked.scoreboard.slots):
+            clocked.scoreboard.slot(slot)[FINISHED] += 1
+        clocked.pass_by(0.1)
 
 
 def test_a_worker_without_lock_is_added_when_the_holder_of_the_lock_is_stuck(pools: list[ClockedPool]) -> None:
