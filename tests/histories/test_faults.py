@@ -15,6 +15,8 @@ from tests.support.faults.faults import check_run, run_all
 FEWEST = {"put": 40, "commit": 20, "import": 20, "rebuild": 15, "stage": 40, "gc": 60, "repair": 20}
 """Calls that a scenario makes at the least: a harness that no longer meets them would prove nothing."""
 
+_STEP = 14
+
 
 @pytest.mark.parametrize("scenario", FEWEST)
 def test_a_kill_before_any_call_loses_nothing_that_was_acknowledged(tmp_path: Path, scenario: str) -> None:
@@ -49,10 +51,10 @@ def test_an_input_output_error_at_any_call_is_reported_and_loses_nothing(tmp_pat
 @pytest.mark.parametrize("scenario", FEWEST)
 def test_other_faults_at_every_few_calls_lose_nothing(tmp_path: Path, scenario: str, fault: str) -> None:
     """`scripts/torture faults` meets them all."""
-    first = 1 + secrets.randbelow(6)
-    print(f"every 6th call from call {first} on")
-    found = run_all(tmp_path, scenario, fault, every=6, first=first)
-    assert len(found) > FEWEST[scenario] // 6
+    first = 1 + secrets.randbelow(_STEP)
+    print(f"every {_STEP}th call from call {first} on")
+    found = run_all(tmp_path, scenario, fault, every=_STEP, first=first)
+    assert len(found) > FEWEST[scenario] // _STEP
     for run in found:
         check_run(run, fault)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 __all__ = ["Request", "WebServer", "WebServerHandler", "web_server"]
@@ -88,10 +89,36 @@ def web_server(server: WebServer) -> Iterator[WebServer]:
         listener.shutdown()
         listener.server_close()
         thread.join()
+        listener.hang_up()
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._connections: set[socket.socket] = set()
+        self._closed = threading.Condition()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        with self._closed:
+            self._connections.add(connection)
+        return connection, address
+
+    def close_request(self, request: Any) -> None:  # of any type in the base
+        super().close_request(request)
+        with self._closed:
+            self._connections.discard(request)
+            self._closed.notify()
+
+    def hang_up(self) -> None:
+        """Close the connections that clients keep; one whose fault goes on longer is left."""
+        with self._closed:
+            for connection in self._connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            self._closed.wait_for(lambda: not self._connections, timeout=2)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that have enough of an answer hang up."""
