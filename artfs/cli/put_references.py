@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +23,7 @@ from artfs.store.write.put import Stored, scan_paths
 
 if TYPE_CHECKING:
     from artfs.catalog import Actor, NewVersion, Version
-    from artfs.store import Store
+    from artfs.store import Progress, Store
     from artfs.store.write.outside_links import OutsideLinks
 
 __all__ = ["Elsewhere", "changes_by_references", "found_references", "parse_reference", "put_with_references"]
@@ -207,18 +207,35 @@ def _add_references(
     dry_run: bool = False,
 ) -> None:
     for uri, name in elsewhere.references:
-        with counter("objects found") as found:
-            path = None if name is None else entry_path(name)
+        with ExitStack() as finding, progress_bar("reading") as bar:
             add_reference(
                 contents,
                 uri,
-                path,
+                None if name is None else entry_path(name),
                 checksum=elsewhere.checksum,
                 max_objects=elsewhere.max_objects,
-                found=found,
+                found=finding.enter_context(counter("objects found")),
                 known=known,
                 dry_run=dry_run,
+                reading=None if bar is None else _Reading(bar, finding.close),
             )
+
+
+class _Reading:
+    """A bar that takes the place of the count of objects that were found."""
+
+    def __init__(self, bar: Progress, found_all: Callable[[], object]) -> None:
+        self._bar = bar
+        self._found_all = found_all
+
+    def total(self, files: int, size: int) -> None:
+        """Set the number of objects and bytes that are read."""
+        self._found_all()
+        self._bar.total(files, size)
+
+    def advance(self, files: int, size: int) -> None:
+        """Count more of them as read."""
+        self._bar.advance(files, size)
 
 
 def _parents(path: bytes) -> Iterator[bytes]:

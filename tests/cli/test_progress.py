@@ -30,6 +30,7 @@ def test_put_get_and_warm_draw_a_bar_on_a_terminals_stderr_and_results_on_stdout
     environment = {**artfs.environment, "TERM": "xterm", "COLUMNS": "100"}
     for arguments, word, result in (
         (("put", big, "-n", "big"), "storing", b"big:v0\n"),
+        (("put", "-n", "far", "--ref", big.as_uri(), "--checksum", "content"), "reading", b"far:v0\n"),
         (("get", "big"), "writing", b"artifacts/big:v0\n"),
         (("warm", "big"), "reading", b"read 20 MiB of big:v0 from the packs\n"),
     ):

@@ -173,6 +173,17 @@ def test_a_reader_of_what_is_evicted_finds_nothing_and_its_room_is_free_at_once(
     assert _read(cache, 0, _SIZE) == _DATA
 
 
+def test_what_is_forgotten_is_absent_and_no_longer_counted_also_of_an_object_that_is_kept(cache: Cache) -> None:
+    assert not cache.forget(_REMOTE)
+    assert cache.store(_REMOTE, 0, _DATA)
+    cache.keep(_REMOTE, True)
+    assert cache.forget(_REMOTE)
+    assert _read(cache, 0, _SIZE) is None
+    assert cache.counters.get()["used_bytes"] == cache.use().used_bytes == 0
+    assert cache.store(_REMOTE, 0, _DATA)
+    assert _read(cache, 0, _SIZE) == _DATA
+
+
 def test_a_full_disk_is_no_error_and_gives_nothing_wrong(cache: Cache) -> None:
     assert cache.store(_REMOTE, 0, _DATA[:BLOCK_SIZE])
     with _largest_file(3 * BLOCK_SIZE):

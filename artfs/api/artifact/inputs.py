@@ -18,6 +18,7 @@ from artfs.format.node import Entry, Kind
 from artfs.format.reference import Reference, reference_entry
 from artfs.names import parse_entry_path, quoted
 from artfs.references import Found, Handlers, scheme_of
+from artfs.store.progress import Progress
 from artfs.store.write.outside_links import OutsideLinks
 from artfs.store.write.scan import SourceDirectory, SourceFile, scan, source_error
 
@@ -122,6 +123,7 @@ def add_reference(
     found: Callable[[], object] = lambda: None,
     known: Callable[[bytes], Entry | None] | None = None,
     dry_run: bool = False,
+    reading: Progress | None = None,
 ) -> list[tuple[bytes, Entry]]:
     """Add references to one object, or to all below a directory or prefix; all of them or none.
 
@@ -135,6 +137,7 @@ def add_reference(
         found: Called for each object, to show progress.
         known: Returns the entry that a path had before, see `with_chunk_lists`; None: that of the artifact.
         dry_run: Read no object: entries are without their chunk lists.
+        reading: Counts the objects that are read, and their bytes.
 
     Returns:
         The paths and entries that were added.
@@ -160,7 +163,7 @@ def add_reference(
     if checksum == CONTENT and not dry_run:
         from artfs.api.artifact.chunk_lists import with_chunk_lists  # noqa: PLC0415 # threads: others do without
 
-        added = dict(with_chunk_lists(contents, added, known or contents.entries.get))
+        added = dict(with_chunk_lists(contents, added, known or contents.entries.get, reading))
         for path, entry in added.items():
             contents.check(path, entry, overwrite=False)
     for path, entry in added.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from artfs.chunks.chunker import Chunker, ChunkParams, cut_stream
@@ -18,13 +19,16 @@ _BUFFER_BYTES: Final = 8 << 20
 _READ_BYTES: Final = 4 << 20
 
 
-def cut_object(handlers: Handlers, reference: Reference, params: ChunkParams) -> list[Piece]:
+def cut_object(
+    handlers: Handlers, reference: Reference, params: ChunkParams, read: Callable[[int], object] = lambda _size: None
+) -> list[Piece]:
     """Read an object once, and return the chunks that a file with its bytes would have.
 
     Args:
         handlers: Read it.
         reference: As its handler gave it; of known size.
         params: Of the store's chunker.
+        read: Called with the number of bytes that were read.
 
     Raises:
         SourceError: It is gone, has changed or cannot be read.
@@ -39,6 +43,7 @@ def cut_object(handlers: Handlers, reference: Reference, params: ChunkParams) ->
             data = reader.read(offset, min(len(view), _READ_BYTES, size - offset)) if offset < size else b""
             view[: len(data)] = data
             offset += len(data)
+            read(len(data))
             return len(data)
 
         if size <= params.min_size:
