@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,18 @@ def test_tags_and_notes_are_changed_like_the_name() -> None:
     assert artfs.Api().run(run.id).tags == ("three",)
     with pytest.raises(TypeError, match="run's tag must be text"):
         run.tags = (1,)  # type: ignore[assignment] # that is what the test is about
+
+
+def test_a_pickled_run_has_its_project_and_what_is_changed_there_is_kept() -> None:
+    run = artfs.init(project="p", config={"a": 1})
+    copied = pickle.loads(pickle.dumps(run))  # noqa: S301 # made here
+    assert (copied.project, dict(copied.config)) == ("p", {"a": 1})
+    copied.config["b"] = 2
+    copied.notes = "there"
+    copied.update()
+    run.finish()
+    found = artfs.Api().run(run.id)
+    assert (found.project, found.notes, dict(found.config)) == ("p", "there", {"a": 1, "b": 2})
 
 
 def test_setting_the_config_anew_leaves_the_project() -> None:

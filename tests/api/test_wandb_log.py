@@ -59,8 +59,9 @@ def test_define_metric_keeps_least_greatest_mean_first_last_and_best(run: artfs.
     }
 
 
-def test_a_star_stands_for_any_end_and_a_metric_of_its_own_counts_before_it(run: artfs.Run) -> None:
-    run.define_metric("val/*", summary="max", step_metric="epoch")
+def test_a_star_stands_for_any_end_and_what_says_more_of_a_name_counts(run: artfs.Run) -> None:
+    run.define_metric("*", step_metric="epoch", step_sync=True)
+    run.define_metric("val/*", summary="max")
     run.define_metric("val/loss", summary="min")
     for value in (1, 3, 2):
         run.log({"val/acc": value, "val/loss": value, "train/acc": value})

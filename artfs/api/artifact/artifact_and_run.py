@@ -520,7 +520,7 @@ class Run(SavedFiles, RunNotices):
         """The versions that it used, in the order of time; deleted ones left out."""
         return _artifacts(self._store, self._versions(EdgeKind.USED))
 
-    def _log_files(self, name: str, type_: str, files: Mapping[str, Path]) -> Artifact:
+    def _log_files(self, name: str, type_: str, files: Mapping[str, str]) -> Artifact:
         artifact = Artifact(name, type_, store=self._store)
         for inside, path in files.items():
             artifact.add_file(path, inside)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from artfs.api.run.base import RunBase
@@ -40,7 +39,7 @@ def _tags(tags: Sequence[str] | str) -> list[str]:
 class RunAttributes(RunBase):
     """The part of `Run` that has W&B's attributes."""
 
-    _files: Path | None = None
+    _files: str | None = None
 
     @property
     def project(self) -> str | None:
@@ -92,13 +91,14 @@ class RunAttributes(RunBase):
         Nothing of it is stored before `save` or `log_artifact`.
         """
         if self._files is None:
-            self._files = Path(os.path.abspath("wandb"), f"run-{self.id}", "files")
-        self._files.mkdir(parents=True, exist_ok=True)
-        return os.fspath(self._files)
+            self.keep_files_in(".")
+        directory = str(self._files)
+        os.makedirs(directory, exist_ok=True)
+        return directory
 
     def keep_files_in(self, directory: str | os.PathLike[str]) -> None:
         """Have `dir` below a directory."""
-        self._files = Path(os.path.abspath(directory), "wandb", f"run-{self.id}", "files")
+        self._files = os.path.join(os.path.abspath(directory), "wandb", f"run-{self.id}", "files")
 
     def _attribute(self, name: str) -> str | None:
         value: str | None = self.config.about_run.get(name)

@@ -120,6 +120,9 @@ class RunConfig(ConfigDict):
         self.reload(values)
         self._stored = stored
 
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return RunConfig, (encode_metadata(self._whole(), max_keys=None),)
+
     def _whole(self) -> Mapping[str, Any]:
         return {**self, ABOUT: self._about} if self._about else self
 

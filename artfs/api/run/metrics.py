@@ -108,10 +108,11 @@ class RunMetrics(RunAttributes):
             self.summary[name] = kept
 
     def _said_of(self, name: str) -> Metric | None:
-        """Return what was said of a key: of itself, or else first of a pattern that it fits."""
+        """Return what was said of a key: of itself, or else of the longest pattern that it fits."""
         if name in self._metrics:
             return self._metrics[name]
-        return next((metric for metric in self._metrics.values() if metric.fits(name)), None)
+        fitting = [metric for metric in self._metrics.values() if metric.fits(name)]
+        return max(fitting, key=lambda metric: len(metric.name), default=None)
 
 
 def _check_names(data: object) -> None:

@@ -32,7 +32,7 @@ class SavedFiles(RunMetrics):
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
-        self._saved: dict[str, Path] = {}
+        self._saved: dict[str, str] = {}  # text in pickles
         self._to_save_at_end = False
 
     def save(
@@ -65,14 +65,14 @@ class SavedFiles(RunMetrics):
         if found and policy != "end":
             self._log_saved(found)
         self._to_save_at_end |= policy != "now"
-        return [os.fspath(path) for path in found.values()]
+        return list(found.values())
 
-    def _log_saved(self, wanted: Mapping[str, Path]) -> None:
-        files = {name: path for name, path in self._saved.items() if name in wanted or path.is_file()}
+    def _log_saved(self, wanted: Mapping[str, str]) -> None:
+        files = {name: path for name, path in self._saved.items() if name in wanted or os.path.isfile(path)}
         if files:
             self._log_files(f"run-{self.id}-files", _TYPE, files)
 
-    def _log_files(self, name: str, type_: str, files: Mapping[str, Path]) -> object:
+    def _log_files(self, name: str, type_: str, files: Mapping[str, str]) -> object:
         """Log an artifact of files by their names in it, unless the latest version has the same ones."""
         raise NotImplementedError
 
@@ -82,14 +82,14 @@ class SavedFiles(RunMetrics):
             self._log_saved({})
 
 
-def _matching(pattern: str, base: Path) -> dict[str, Path]:
+def _matching(pattern: str, base: Path) -> dict[str, str]:
     found = {}
     for path in sorted(glob.glob(pattern, recursive=True)):
         if os.path.isfile(path):
             name = os.path.relpath(path, base)
             if name.startswith(".."):
                 raise InvalidInputError(f"{path} is not below {base}: give another base_path")
-            found[name] = Path(os.path.abspath(path))
+            found[name] = os.path.abspath(path)
     return found
 
 
@@ -98,7 +98,7 @@ def is_python(path: str) -> bool:
     return path.endswith(".py")
 
 
-def code_files(root: Path, include: FileFilter, exclude: FileFilter | None) -> dict[str, Path]:
+def code_files(root: Path, include: FileFilter, exclude: FileFilter | None) -> dict[str, str]:
     """Return the files below a directory that filters let pass, by their paths from there.
 
     Hidden directories, `wandb` and `__pycache__` are left out, and `artifacts`, where versions are downloaded.
@@ -110,7 +110,7 @@ def code_files(root: Path, include: FileFilter, exclude: FileFilter | None) -> d
         )
         for path in (os.path.join(directory, name) for name in sorted(names)):
             if _passes(include, path, root) and not (exclude is not None and _passes(exclude, path, root)):
-                found[os.path.relpath(path, root)] = Path(path)
+                found[os.path.relpath(path, root)] = path
     return found
 
 
