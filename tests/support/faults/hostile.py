@@ -18,6 +18,7 @@ from blake3 import blake3
 from artfs.chunks.codec import decode
 from artfs.chunks.record import encode_record
 from artfs.errors import IntegrityError
+from artfs.format.chunk_rows import decode_chunk_rows, encode_chunk_rows
 from artfs.format.chunklist import Piece, decode_chunk_page, encode_chunk_page
 from artfs.format.digest import digest, digest_and_table
 from artfs.format.journal import decode_segment_header, encode_segment_header, parse_record
@@ -77,6 +78,7 @@ DECODERS: dict[str, Callable[[bytes], object]] = {
     "page": _page,
     "list": decode_chunk_page,
     "reference": _reference,
+    "chunk rows": lambda data: decode_chunk_rows(data, is_start=True),
     "frame": _frame,
     "pack header": decode_header,
     "record head": parse_head,
@@ -108,7 +110,8 @@ _RECORD = encode_record(RecordKind.CHUNK, *digest_and_table(_PLAIN), _PLAIN)
 SEEDS: dict[str, bytes] = {
     "page": _LEAF,
     "list": _LIST,
-    "reference": msgspec.msgpack.encode(["file:///x", 1, None, None, None]),
+    "reference": msgspec.msgpack.encode(["file:///x", 1, None, None, None, None, [_DIGEST, 80, 1]]),
+    "chunk rows": encode_chunk_rows([Piece(3, _DIGEST), Piece(9, _DIGEST)]),
     "frame": zstandard.ZstdCompressor().compress(bytes(1000)),
     "pack header": encode_header(PackKind.DATA, bytes(16)),
     "record head": b"".join(bytes(part) for part in _RECORD.buffers)[:64],

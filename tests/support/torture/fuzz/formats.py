@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from itertools import pairwise
 from typing import Final
 
 import zstandard
@@ -15,6 +16,7 @@ from artfs.chunks.codec import decode
 from artfs.chunks.record import encode_record, prove_record
 from artfs.errors import BundleDamagedError, IntegrityError, InvalidInputError, SourceError
 from artfs.format import bundle, journal, pack
+from artfs.format.chunk_rows import ChunkRow, decode_chunk_rows, encode_chunk_rows
 from artfs.format.chunklist import ChunkPage, Piece, decode_chunk_page, encode_chunk_page
 from artfs.format.digest import digest, digest_and_table
 from artfs.format.node import Entry, Kind, Page, encode_page
@@ -80,6 +82,14 @@ def _encode_page(value: tuple[int, list[Entry]]) -> bytes:
 def _encode_list(value: ChunkPage) -> bytes:
     lengths = [end - start for start, end in zip((0, *value.ends), value.ends, strict=False)]
     return encode_chunk_page(value.height, [Piece(*piece) for piece in zip(lengths, value.digests, strict=True)])
+
+
+def _rows(data: bytes) -> list[ChunkRow]:
+    return decode_chunk_rows(data, is_start=True)
+
+
+def _encode_rows(value: list[ChunkRow]) -> bytes:
+    return encode_chunk_rows([Piece(row.end - before.end, row.digest) for before, row in pairwise(value)])
 
 
 def _reference(data: bytes) -> Reference:
@@ -235,6 +245,7 @@ FORMATS: Final[dict[str, Target]] = {
     "page": Target(_page, (SEEDS["page"], _LEVELS), _INTEGRITY, _encode_page),
     "list": Target(decode_chunk_page, (SEEDS["list"],), _INTEGRITY, _encode_list),
     "reference": Target(_reference, (SEEDS["reference"],), _INTEGRITY, _encode_reference, canonical=False),
+    "chunk-rows": Target(_rows, (SEEDS["chunk rows"],), _INTEGRITY, _encode_rows),
     "frame": Target(_frame, _FRAMES, _INTEGRITY),
     "pack-header": Target(
         pack.decode_header,
