@@ -15,9 +15,16 @@ from artfs.api.artifact.artifact_and_run import Run
 from artfs.api.environment import wandb_keywords
 from artfs.api.init import init as _init
 
-__all__ = ["find_modules_of", "init"]
+__all__ = ["WANDB_VERSION", "RunDisabled", "find_modules_of", "init"]
+
+WANDB_VERSION: Final = "0.22.0+artfs"
+"""The version of W&B's interface that libraries are told; the package's metadata has it too."""
 
 _MODULES: Final = frozenset({"apis", "apis.public", "errors", "util"})
+
+
+class RunDisabled:
+    """The class of W&B's runs that keep nothing; nothing is of it here."""
 
 
 @wraps(_init)

@@ -121,8 +121,8 @@ def test_the_modules_of_wandb_are_those_of_artfs_and_no_others_are_there(started
         assert wandb.errors is artfs.errors and artfs.errors.__spec__.name == "artfs.errors"
         assert wandb.apis.public.Api is artfs.Api is wandb.Api and Artifact is artfs.Artifact
         assert importlib.util.find_spec("wandb") is not None and "log" in dir(wandb)
-        assert hasattr(wandb, "run") and wandb.run is None and wandb.__version__ == artfs.__version__
-        for missing in ("wandb.sdk", "wandb.store", "wandb.errors.term"):
+        assert hasattr(wandb, "run") and wandb.run is None
+        for missing in ("wandb.sdk.data_types", "wandb.store", "wandb.errors.term"):
             try:
                 __import__(missing)
             except ModuleNotFoundError as error:
@@ -135,7 +135,7 @@ def test_the_modules_of_wandb_are_those_of_artfs_and_no_others_are_there(started
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
-        *("wandb.sdk", "wandb.store", "wandb.errors.term"),
+        *("wandb.sdk.data_types", "wandb.store", "wandb.errors.term"),
         "module 'wandb' of artfs has no attribute 'Tabel'",
     ]
 
@@ -165,3 +165,27 @@ def test_what_was_on_the_path_before_stays_on_it(tmp_path: Path, started: Starte
     (tmp_path / "more" / "mine.py").write_text("print('mine')")
     path = os.pathsep.join((str(tmp_path / "more"), os.environ.get("PYTHONPATH", "")))
     assert started(("--wandb",), "import wandb, mine", PYTHONPATH=path).stdout == "mine\n"
+
+
+def test_what_libraries_ask_of_wandb_before_they_use_it_is_there(started: Started) -> None:
+    ended = started(
+        ("--wandb",),
+        """
+        from importlib.metadata import version
+
+        import wandb
+        from wandb.sdk.lib import RunDisabled
+        from wandb.sdk.lib.config_util import ConfigError
+        from wandb.wandb_run import Run
+
+        assert version("wandb") == wandb.__version__ and wandb.__version__ >= "0.12.10"
+        with wandb.init() as run:
+            assert isinstance(run, Run) and not isinstance(run, RunDisabled)
+            run._label(code="trainer")
+            try:
+                run.config["text"] = "\\ud800"
+            except ConfigError:
+                print("refused")
+        """,
+    )
+    assert (ended.stdout, ended.stderr) == ("refused\n", "")

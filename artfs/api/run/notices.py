@@ -42,6 +42,9 @@ class RunNotices(RunBase):
         shown = level.value if isinstance(level, AlertLevel) else str(level or AlertLevel.INFO.value)
         termlog(" ".join(f"{shown} in run {self.id}: {title}: {text}".split()))
 
+    def _label(self, repo: str | None = None, code: str | None = None, **_more: object) -> None:
+        """Do nothing: trainers of other libraries call it on the runs that they start."""
+
     def watch(
         self,
         models: Any,

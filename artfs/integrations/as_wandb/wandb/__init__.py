@@ -1,9 +1,9 @@
 """artfs under W&B's name: each attribute is that of `artfs`, but for `init`, which looks at W&B's environment too."""
 
 import artfs
-from artfs import __version__
-from artfs.integrations.wandb_names import find_modules_of, init
+from artfs.integrations.wandb_names import WANDB_VERSION, find_modules_of, init
 
+__version__ = WANDB_VERSION
 __all__ = ["__version__", "init"]
 __all__ += [name for name in artfs.__all__ if name not in __all__]
 

@@ -1,0 +1,1 @@
+"""The few of W&B's own modules that libraries import."""
