@@ -16,6 +16,8 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _USERINFO: Final = re.compile(r"[/\\]{2}[^/\\?#]*@|[^/\\?#@]+:[^/\\?#@]*@")
 # In `abfs://container@account.host/path` a container stands before the sign.
 _CONTAINER: Final = re.compile(r"abfss?://[a-z0-9$-]+@[^@/\\?#]+(/|$)", re.IGNORECASE)
+# A URI without a query, whose host needs no look: most have this form, and each read of a reference comes by here.
+_PLAIN: Final = re.compile(r"[^?#\[\]\x7f-\U0010ffff]+")
 # The parameters by which signed URLs of the object stores and tokens of HTTP services grant access.
 _GRANTING: Final = frozenset(
     {
@@ -40,14 +42,23 @@ def scheme_of(uri: str) -> str:
     match = _SCHEME.match(uri)
     if match is None:
         raise InvalidInputError("a reference needs a URI with a scheme, as in file:///data/images")
-    try:
-        query = urlsplit(uri).query
-    except ValueError:
-        raise InvalidInputError("the reference is no valid URI: correct its host") from None
-    granting = {name.lower() for name, _value in parse_qsl(query, keep_blank_values=True)} & _GRANTING
+    granting = None if _PLAIN.fullmatch(uri) else _granting(uri)
     if (_USERINFO.match(uri, match.end()) and not _CONTAINER.match(uri)) or granting:
         raise InvalidInputError(
             "a reference must not hold user or password, nor a signature or token: "
             "they come from the provider's usual places"
         )
     return match[1].lower()
+
+
+def _granting(uri: str) -> set[str]:
+    """Return the parameters of a URI that grant access.
+
+    Raises:
+        InvalidInputError: It is no URI.
+    """
+    try:
+        query = urlsplit(uri).query
+    except ValueError:
+        raise InvalidInputError("the reference is no valid URI: correct its host") from None
+    return {name.lower() for name, _value in parse_qsl(query, keep_blank_values=True)} & _GRANTING
