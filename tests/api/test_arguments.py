@@ -29,6 +29,12 @@ def test_what_has_no_meaning_here_is_taken_and_changes_nothing(tmp_path: Path, f
     with artfs.init(store=store) as run:
         logged = run.log_artifact(full)
         assert run.use_artifact("a:latest", "model", None, "training").name == "a:v0"
+    assert [used.name for used in run.used_artifacts(per_page=10)] == ["a:v0"]
+    assert [made.name for made in run.logged_artifacts(per_page=10)] == ["a:v0"]
+    assert [entry.path for entry in logged.files(per_page=10)] == [entry.path for entry in logged.files()]
+    logged.description = "said"
+    logged.save(project="p", settings={"silent": True})
+    assert artfs.Api(store).artifact("a").description == "said"
     root = logged.download(str(tmp_path / "out"), False, True, None, False)
     assert sorted(path.name for path in Path(root).rglob("*.txt")) == ["a.txt", "a.txt"]
 

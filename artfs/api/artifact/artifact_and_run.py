@@ -95,7 +95,15 @@ class Artifact(ReadMethods, AddMethods):
 
     # Publishing
 
-    def save(self, merge: bool | None = None, *, mine: Sequence[str] = (), theirs: Sequence[str] = ()) -> None:
+    def save(
+        self,
+        merge: bool | None = None,
+        *,
+        mine: Sequence[str] = (),
+        theirs: Sequence[str] = (),
+        project: str | None = None,
+        settings: object = None,
+    ) -> None:
         """Log the artifact, as an output of this process's run if there is one; or push its edits.
 
         What `new_draft` gave becomes a version as it is, like everything that is logged. Where another version came
@@ -107,6 +115,8 @@ class Artifact(ReadMethods, AddMethods):
                 refuse to log it if there is one.
             mine: Paths to take from here where both changed them; a directory is all below it, `.` is all.
             theirs: Paths to take from the version that came; of several that a path is in, the longest counts.
+            project: Without effect, like `settings`; for scripts that were written for W&B.
+            settings: Without effect.
 
         Raises:
             NewerVersionError: Another version came since, and `merge` is False; nothing was logged.
@@ -119,6 +129,7 @@ class Artifact(ReadMethods, AddMethods):
             NotFoundError: The version was deleted meanwhile.
             StorageError: The store cannot be written.
         """
+        del project, settings
         if self._version is None:
             store = shared_store(self.contents.store)
             log(store, self, run=tracking.current_run(store), merge=merge, mine=mine, theirs=theirs)
@@ -512,12 +523,22 @@ class Run(SavedFiles, RunNotices):
         default = _name_from("-".join(part for part in ("source", self.project, top.name) if part))
         return self._log_files(name or default, "code", files) if files else None
 
-    def logged_artifacts(self) -> list[Artifact]:
-        """The versions that it logged or added a part to, in the order of time; deleted ones left out."""
+    def logged_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that it logged or added a part to, in the order of time; deleted ones left out.
+
+        Args:
+            per_page: Without effect: all are in the list.
+        """
+        del per_page
         return _artifacts(self._store, self._versions(EdgeKind.LOGGED))
 
-    def used_artifacts(self) -> list[Artifact]:
-        """The versions that it used, in the order of time; deleted ones left out."""
+    def used_artifacts(self, per_page: int = 100) -> list[Artifact]:
+        """The versions that it used, in the order of time; deleted ones left out.
+
+        Args:
+            per_page: Without effect: all are in the list.
+        """
+        del per_page
         return _artifacts(self._store, self._versions(EdgeKind.USED))
 
     def _log_files(self, name: str, type_: str, files: Mapping[str, str]) -> Artifact:

@@ -41,16 +41,18 @@ class ReadMethods(ArtifactBase):
         return self.manifest.entries[name.as_posix() if isinstance(name, PurePath) else name]
 
     @logged_only
-    def files(self, names: Iterable[str] | None = None) -> Iterator[ManifestEntry]:
+    def files(self, names: Iterable[str] | None = None, per_page: int = 50) -> Iterator[ManifestEntry]:
         """All entries, or those named.
 
         Args:
             names: Their paths; None: all.
+            per_page: Without effect.
 
         Raises:
             ArtifactNotLoggedError: The artifact is not logged.
             KeyError: One of those named is not there.
         """
+        del per_page
         entries = self.manifest.entries
         return iter(entries.values()) if names is None else (entries[name] for name in list(names))
 
