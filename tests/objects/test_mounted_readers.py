@@ -41,7 +41,7 @@ def test_no_read_fails_when_the_fetcher_is_killed_again_and_again(tmp_path: Path
         readers = [pool.submit(read, number) for number in range(4)]
         try:
             while len(killed) < _KILLS and not any(reader.done() for reader in readers):
-                wait_until(partial(was_asked, len(far.server.requests)))
+                wait_until(partial(was_asked, len(far.server.requests)), 60)
                 if fetcher := fetcher_of(far.cache):
                     os.kill(fetcher, signal.SIGKILL)
                     killed.append(fetcher)
