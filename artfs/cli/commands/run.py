@@ -31,6 +31,8 @@ _PASSED_ON: Final = frozenset(
 _SHARED: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH, signal.SIGHUP})
 """Signals that a terminal sends to all of its foreground processes: the command has them already."""
 _FROM_KERNEL: Final = 0x80
+_LOOK_SECONDS: Final = 1.0
+"""How often the command is looked at without a signal: the kernel may give SIGCHLD to another thread, which ignores it."""
 
 
 @artfs_command(
@@ -196,8 +198,8 @@ def _run_line(line: Sequence[str], environment: Mapping[str, str], started: Call
 def _follow(child: int, watched: frozenset[signal.Signals]) -> _Exit:
     """Pass signals on until the child has ended."""
     while True:
-        received = signal.sigwaitinfo(watched)
-        if received.si_signo == signal.SIGCHLD:
+        received = signal.sigtimedwait(watched, _LOOK_SECONDS)
+        if received is None or received.si_signo == signal.SIGCHLD:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 code = os.waitstatus_to_exitcode(status)
