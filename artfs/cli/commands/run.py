@@ -32,7 +32,7 @@ _SHARED: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH, sign
 """Signals that a terminal sends to all of its foreground processes: the command has them already."""
 _FROM_KERNEL: Final = 0x80
 _LOOK_SECONDS: Final = 1.0
-"""How often the command is looked at without a signal: the kernel may give SIGCHLD to another thread, which ignores it."""
+"""How often the command is looked at without a signal: the kernel may give SIGCHLD to a thread that ignores it."""
 
 
 @artfs_command(
