@@ -95,6 +95,7 @@ def test_a_page_says_that_it_is_reading_and_that_it_failed_and_tries_again(visit
 def test_a_server_that_went_is_said_to_be_gone_and_what_is_shown_stays(visit_at: Visits, tmp_path: Path) -> None:
     with served(_small_store(tmp_path)) as server:
         page = visit_at(server.url).go("#/artifact/data")
+        expect(page.get_by_role("heading", level=1)).to_have_text("data")
         server.end()
     expect(page.get_by_role("alert")).to_contain_text("is `artfs ui` still running?")
     expect(page.get_by_role("heading", level=1)).to_have_text("data")

@@ -115,8 +115,9 @@ def _may_tell(what: str, number: int, fault: str, call: str) -> bool:
         return number in {errno.EIO, errno.EROFS}  # LMDB takes a write that is short for an error of the disk
     if fault not in _NUMBERS:
         return False
-    of_close = {errno.EIO} if what.startswith("close ") else set()  # the kernel forgets which one it was
-    return number in {_NUMBERS[fault], errno.EROFS} | of_close
+    # At a close the kernel forgets which one it was; and a write to a part of a page reads the rest, which was refused.
+    of_gathered = {errno.EIO} if what.startswith(("close ", "write ")) else set()
+    return number in {_NUMBERS[fault], errno.EROFS} | of_gathered
 
 
 def _names_refused_bytes(commit: Found, fault: str) -> bool:
