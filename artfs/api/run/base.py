@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from artfs.api.lines import termlog
 from artfs.api.run import tracking
 from artfs.api.run.config import ConfigDict, RunConfig
 from artfs.api.run.exit_code import code_at_exit, code_of
@@ -52,7 +52,7 @@ class RunBase:
         except Exception as refused:
             if error is None:
                 raise
-            error.add_note(self._not_stored(refused))
+            error.add_note(f"artfs: {self._not_stored(refused)}")
 
     @property
     def name(self) -> str:
@@ -208,9 +208,7 @@ class RunBase:
             try:
                 self.finish(exit_code=code_at_exit())
             except ArtfsError as error:
-                if sys.stderr is not None:
-                    with suppress(OSError, ValueError):  # it may be closed
-                        sys.stderr.write(f"{self._not_stored(error)}\n")
+                termlog(self._not_stored(error))
 
     def _log_at_end(self) -> None:
         """Log what is to be logged when the run ends."""
@@ -223,7 +221,7 @@ class RunBase:
         return current_actor(self.id)
 
     def _not_stored(self, error: Exception) -> str:
-        return f"artfs: run {self.id} could not be stored in full: {error}"
+        return f"run {self.id} could not be stored in full: {error}"
 
     def _load(self, row: Row, keep: Container[str] = ()) -> None:
         """Become what is stored.
