@@ -25,8 +25,9 @@ def test_no_version_lacks_bytes_of_a_file_that_a_full_disk_refused(tmp_path: Pat
     """Each way of writing, each ending of the program; the kernel gathers writes, or hands each over.
 
     S57: A file to which a write was refused, also one that the kernel had gathered or that came from a mapping, lacks
-    bytes: until these are written again, cut off, or the file is removed, whoever opens it and reads there gets EIO,
-    `status` lists it with `!`, and a commit fails and names it; also after a kill, and in the next mount.
+    bytes: until these are written again, cut off, or the file is removed, whoever opens it and reads there, or writes a
+    part of a page there that the kernel has to read first, gets EIO, `status` lists it with `!`, and a commit fails and
+    names it; also after a kill, and in the next mount.
     """
     mount = 'mount -t tmpfs -o size=40m,mode=700 artfs-test "$0" && exec "$@"'
     child = [sys.executable, "-m", "tests.support.programs.refused_child", ending, cache, str(tmp_path)]
