@@ -14,7 +14,7 @@ from artfs.errors import ArtfsError
 
 if TYPE_CHECKING:
     from artfs import apis, util
-    from artfs.api.artifact.artifact_and_run import Artifact, Run
+    from artfs.api.artifact.artifact import Artifact
     from artfs.api.init import init
     from artfs.api.lines import termerror, termlog, termwarn
     from artfs.api.module_level import (
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from artfs.api.public import Api
     from artfs.api.run.config import ConfigDict, RunConfig
     from artfs.api.run.notices import AlertLevel
+    from artfs.api.run.run import Run
     from artfs.store.store import open_store
 
     run: Run | None
@@ -85,10 +86,10 @@ _LINES = "artfs.api.lines"
 _HOMES = {
     "AlertLevel": "artfs.api.run.notices",
     "Api": "artfs.api.public",
-    "Artifact": "artfs.api.artifact.artifact_and_run",
+    "Artifact": "artfs.api.artifact.artifact",
     "CommError": "artfs.errors",
     "Error": "artfs.errors",
-    "Run": "artfs.api.artifact.artifact_and_run",
+    "Run": "artfs.api.run.run",
     "Settings": _MODULE_LEVEL,
     "UsageError": "artfs.errors",
     "alert": _MODULE_LEVEL,

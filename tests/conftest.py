@@ -15,8 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
-from artfs.api import store_pool
-from artfs.api.run import nesting
+from artfs.api import nesting, store_pool
 from tests.support import by_root, descriptors
 from tests.support.base_directory import BaseDirectory
 from tests.support.data import realdata

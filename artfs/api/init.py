@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
-from artfs.api import live_runs
-from artfs.api.artifact.artifact_and_run import Run
-from artfs.api.run import tracking
+from artfs.api import live_runs, tracking
 from artfs.api.run.attributes import attributes_to_keep
 from artfs.api.run.config import ABOUT, RunConfig
 from artfs.api.run.config_values import config_values
@@ -17,6 +15,7 @@ from artfs.api.run.exit_code import note_exits
 from artfs.api.run.ids import run_id_of
 from artfs.api.run.keywords import WandbKeywords, check_keywords
 from artfs.api.run.provenance import checked_out_commit, command_line, has_changes, working_directory
+from artfs.api.run.run import Run
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import NewRun, current_actor, encode_metadata
 from artfs.catalog import Run as Row

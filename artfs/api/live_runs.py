@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from weakref import WeakValueDictionary
 
-from artfs.api.artifact.artifact_and_run import Run
-from artfs.api.run import nesting
+from artfs.api import nesting
+from artfs.api.run.run import Run
 from artfs.errors import InvalidInputError
 
 __all__ = ["current_run", "enter", "live_run", "live_runs"]

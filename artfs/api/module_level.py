@@ -10,8 +10,8 @@ from functools import wraps
 from types import SimpleNamespace
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from artfs.api.artifact.artifact_and_run import Run
 from artfs.api.live_runs import current_run, live_run
+from artfs.api.run.run import Run
 
 __all__ = [
     "Settings",

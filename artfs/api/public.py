@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from artfs.api.artifact.artifact_and_run import Artifact, Run
-from artfs.api.run import tracking
+from artfs.api import tracking
+from artfs.api.artifact.artifact import Artifact
 from artfs.api.run.ids import run_id_of
+from artfs.api.run.run import Run
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError

@@ -99,7 +99,7 @@ class Settings:
         """Find the run that this command is part of, if it is a run of that store."""
         if announced_run() is None:
             return None
-        from artfs.api.run.tracking import current_run
+        from artfs.api.tracking import current_run
 
         return current_run(store)
 
@@ -113,7 +113,7 @@ class Settings:
         run = self.run_in(store)
         if run is None:
             return store.version(ref)
-        from artfs.api.run.tracking import pinned
+        from artfs.api.tracking import pinned
         from artfs.catalog import current_actor
 
         return store.catalog.use_version(run, pinned(store, run, ref), current_actor(run))

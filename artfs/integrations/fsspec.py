@@ -15,8 +15,8 @@ from typing import Any, NoReturn
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from artfs.api.run.tracking import current_run, pinned
 from artfs.api.store_pool import shared_store
+from artfs.api.tracking import current_run, pinned
 from artfs.catalog import Version
 from artfs.errors import ArtfsError, InvalidInputError, NotFoundError
 from artfs.format.node import Entry, Kind

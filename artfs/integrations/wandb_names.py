@@ -11,9 +11,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Final
 
-from artfs.api.artifact.artifact_and_run import Run
 from artfs.api.environment import wandb_keywords
 from artfs.api.init import init as _init
+from artfs.api.run.run import Run
 
 __all__ = ["WANDB_VERSION", "RunDisabled", "find_modules_of", "init"]
 

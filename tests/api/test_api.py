@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from artfs.api.artifact.artifact_and_run import Artifact
+from artfs.api.artifact.artifact import Artifact
 from artfs.api.init import init
 from artfs.api.public import Api
 from artfs.errors import InvalidInputError, NotFoundError, StoreNotFoundError

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import artfs
-from artfs.api.artifact.artifact_and_run import Artifact, Run
+from artfs.api.artifact.artifact import Artifact
 from artfs.api.init import init
 from artfs.api.public import Api
+from artfs.api.run.run import Run
 from artfs.errors import ArtifactFinalizedError, ConflictError, InvalidInputError
 from tests.support.data.checked import assert_clean
 

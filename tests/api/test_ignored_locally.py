@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import artfs
-from artfs.api.artifact.artifact_and_run import Artifact
+from artfs.api.artifact.artifact import Artifact
 from artfs.errors import InvalidInputError
 
 

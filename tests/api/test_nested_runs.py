@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import artfs
+from artfs.api import nesting
 from artfs.api.environment import announced_run
-from artfs.api.run import nesting
 from tests.support.schedules import Rival, once
 
 ROOT = Path(__file__).parents[2]
@@ -157,10 +157,10 @@ def test_a_thread_sees_no_half_of_what_another_makes_of_the_current_runs(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rival: Rival[list[str]] = Rival()
-    monkeypatch.setattr("artfs.api.run.nesting._lock", rival.lock())
+    monkeypatch.setattr("artfs.api.nesting._lock", rival.lock())
     nesting.enter(run := f"run {name}")
     looking = once(lambda: rival.meanwhile(nesting.current_runs), announced_run)
-    monkeypatch.setattr("artfs.api.run.nesting.announced_run", looking)
+    monkeypatch.setattr("artfs.api.nesting.announced_run", looking)
     CHANGES[name](run)
     assert rival.waited
     assert rival.result() == nesting.current_runs()

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from artfs.api.artifact.artifact_and_run import Artifact, Run
+from artfs.api.artifact.artifact import Artifact
 from artfs.api.init import init
 from artfs.api.public import Api
+from artfs.api.run.run import Run
 from artfs.api.store_pool import shared_store
 from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, NotFoundError, SourceError, TypeMismatchError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from artfs.api.artifact.artifact_and_run import Artifact
+from artfs.api.artifact.artifact import Artifact
 from tests.support.commands import Commands
 
 

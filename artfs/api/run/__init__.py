@@ -1,1 +1,1 @@
-"""The parts of the class `Run`; the class itself is beside `Artifact`."""
+"""The class `Run` and its parts."""

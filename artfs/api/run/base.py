@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from artfs.api import tracking
 from artfs.api.lines import termlog
-from artfs.api.run import tracking
 from artfs.api.run.config import ConfigDict, RunConfig
 from artfs.api.run.exit_code import code_at_exit, code_of
 from artfs.api.store_pool import shared_store

@@ -1,5 +1,5 @@
 """The class of runs, as libraries import it."""
 
-from artfs.api.artifact.artifact_and_run import Run
+from artfs.api.run.run import Run
 
 __all__ = ["Run"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from artfs.api.run import nesting
+from artfs.api import nesting
 from artfs.catalog import current_actor
 from artfs.errors import InvalidInputError, StorageError
 from artfs.lineage import ChildWatch, RunDirectories, flush_ended_runs, flush_run, pin_version
