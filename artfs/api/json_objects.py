@@ -7,6 +7,7 @@ there if nothing can be. So what they hold can always be stored, up to its lengt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any, Final, Self, SupportsIndex
 
 from artfs.catalog import Json, Place, check_key_count, encode_value, float_of, to_json
@@ -14,6 +15,7 @@ from artfs.errors import InvalidInputError
 
 __all__ = ["JsonList", "JsonObject"]
 
+_KEPT_AS_THEY_ARE: Final = frozenset({float, bool})
 _REFUSED: Final = (TypeError, InvalidInputError)
 
 
@@ -34,6 +36,9 @@ class JsonObject(dict[str, Any]):
         super().__init__({key: _holding(value, (place, key), depth + 1) for key, value in values.items()})
 
     def __setitem__(self, key: str, value: object) -> None:
+        if type(value) in _KEPT_AS_THEY_ARE and key in self and type(key) is str and isfinite(value):  # type: ignore[arg-type] # one of these types
+            super().__setitem__(key, value)  # the value of a metric, set at each step
+            return
         ((name, kept),) = to_json({key: value}, self._place, self._depth).items()
         if name not in self:
             check_key_count(len(self) + 1, self._max_keys, str(self._place))

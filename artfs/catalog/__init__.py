@@ -23,7 +23,7 @@ from artfs.catalog.commands import (
 from artfs.catalog.content_index import ContentBatch
 from artfs.catalog.index import IndexEnvironment
 from artfs.catalog.journal import Journal
-from artfs.catalog.json_values import Json, Place, attributes_of, float_of, to_json
+from artfs.catalog.json_values import Json, Place, attributes_of, float_of, restored, to_json
 from artfs.catalog.local_journal import LocalJournal
 from artfs.catalog.metadata import (
     MAX_METADATA_KEYS,
@@ -100,6 +100,7 @@ __all__ = [
     "json_object",
     "merge_metadata",
     "rebuild_catalog",
+    "restored",
     "state_now",
     "to_json",
 ]

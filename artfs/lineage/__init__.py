@@ -10,12 +10,14 @@ from artfs.lineage.flush import ChildWatch, flush_ended_runs, flush_run, record_
 from artfs.lineage.pins import pin_version
 from artfs.lineage.run_directories import RunDirectories, RunDirectory
 from artfs.lineage.run_tracker import RunTracker
+from artfs.lineage.step_files import StepFiles
 
 __all__ = [
     "ChildWatch",
     "RunDirectories",
     "RunDirectory",
     "RunTracker",
+    "StepFiles",
     "current_uses",
     "current_view",
     "flush_ended_runs",

@@ -13,10 +13,11 @@ from itertools import islice
 from typing import Final
 
 from artfs.catalog import Actor, current_actor, state_now
-from artfs.errors import StorageError, StoreError
+from artfs.errors import IntegrityError, StorageError, StoreError
 from artfs.lineage.current_uses import current_uses
 from artfs.lineage.run_directories import RunDirectories, RunDirectory
 from artfs.lineage.run_resolver import run_in_environment
+from artfs.lineage.step_files import StepFiles
 from artfs.procfs import current_process, is_dead
 from artfs.store.store import Store
 
@@ -73,6 +74,9 @@ def flush_run(store: Store, run: str, who: Actor, *, alone: bool = False) -> Non
     # Before its opens are read: a process that has died opens no more.
     over = ended and not _lives(directory, alone=alone)
     store.catalog.use_versions(run, current_uses(store, run), who)
+    if ended:
+        with suppress(IntegrityError, OSError):  # the history is read from its parts as well
+            StepFiles(store.layout.steps, run).compact()
     if over:
         directories.remove(directory)
     elif ended and directory.processes():

@@ -35,7 +35,7 @@ FORMAT_VERSION = 1
 _NEW_FORMAT = ".format.json.new"
 _BALLAST = "reserve"
 _ID = re.compile(r"[0-9a-f]{32}")
-_DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "readers", "tmp", "logs")
+_DIRECTORIES = ("packs", "journal", "index", "drafts", "runs", "steps", "readers", "tmp", "logs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ class Layout:
     def runs(self) -> Path:
         """Activity of runs, until it is in the catalog (`artfs.lineage`)."""
         return self.root / "runs"
+
+    @property
+    def steps(self) -> Path:
+        """Histories of runs (`artfs.lineage.step_files`); an older store has none before the first."""
+        return self.root / "steps"
 
     @property
     def tmp(self) -> Path:

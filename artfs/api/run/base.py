@@ -194,8 +194,10 @@ class RunBase:
         del quiet
         atexit.unregister(self.finish_at_exit)
         try:
-            self._log_at_end()
-            self.update()
+            try:
+                self._log_at_end()
+            finally:
+                self.update()
         finally:
             state: Outcome = "failed" if exit_code else "finished"
             code = exit_code if exit_code is not None and 0 <= exit_code <= MAX_EXIT_CODE else None

@@ -1,4 +1,4 @@
-"""`Run.log` and `Run.define_metric`: values of metrics, as the summary keeps them."""
+"""`Run.log` and `Run.define_metric`: values of metrics, as history and summary keep them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from artfs.api.run.attributes import RunAttributes
+from artfs.api.run.run_steps import RunSteps
 from artfs.api.run.summary_rules import Metric, MetricSummary, parse_rules
 from artfs.catalog import Run as Row
+from artfs.lineage import StepFiles
 from artfs.store.store import Store
 
 __all__ = ["RunMetrics"]
@@ -19,26 +21,29 @@ class RunMetrics(RunAttributes):
 
     def __init__(self, store: Store, row: Row) -> None:
         super().__init__(store, row)
-        self._step = 0
+        self._steps = RunSteps(StepFiles(store.layout.steps, row.id), row.started_ns)
         self._metrics: dict[str, Metric] = {}
         self._summaries: dict[str, MetricSummary | None] = {}  # by key; None: the last value is kept
+        self._over: dict[str, str | None] = {}  # by key: what it is plotted over
 
     @property
     def step(self) -> int:
         """The step that the next `log` is of: how many there were, or where `log(step=)` set it."""
-        return self._step
+        return self._steps.step
 
     def log(
         self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None, sync: bool | None = None
     ) -> None:
-        """Put values of metrics into the summary: of each the last one, unless `define_metric` said otherwise.
+        """Log values of metrics: `history` has them all, the summary the last of each or what `define_metric` said.
 
-        The summary is stored as `Run.summary` says. The values before are not kept. A value that JSON cannot express,
-        as a figure, is left out with a warning.
+        The history is written twice a second: a process that is killed loses no more. The summary is stored as
+        `Run.summary` says. In the history, values in a mapping have keys with dots (`val.acc`), and numbers that are
+        infinite or NaN are kept. A value that JSON cannot express, as a figure, is left out with a warning.
 
         Args:
             data: The values by name.
-            step: The step that they are of; None: the next one.
+            step: The step that they are of; None: the one that goes on. Values of one that is over are left out with a
+                warning.
             commit: False: more of this step follows; None: only where `step` is given.
             sync: Without effect.
 
@@ -48,15 +53,20 @@ class RunMetrics(RunAttributes):
         """
         del sync
         _check_names(data)
-        if step is not None:
-            self._step = max(self._step, int(step))
+        over = {other for name in data if (other := self._plotted_over(name)) is not None}
+        step = None if step is None else int(step)
+        if not self._steps.add(data, step, commit=step is None if commit is None else commit, with_last=over):
+            warnings.warn(
+                f"run {self.id}: step {step} is over, the run is at step {self.step}: {', '.join(data)} are left out",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return
         for name, value in data.items():
             try:
                 self._summarize(name, value)
             except TypeError as error:
                 warnings.warn(f"run {self.id}: {error}: it is left out", RuntimeWarning, stacklevel=2)
-        if commit or (commit is None and step is None):
-            self._step += 1
 
     def define_metric(
         self,
@@ -72,7 +82,7 @@ class RunMetrics(RunAttributes):
 
         Args:
             name: The metric; a `*` at the end stands for any end.
-            step_metric: The metric that it is plotted over; without effect.
+            step_metric: The metric that it is plotted over: steps that have the one get the last value of the other.
             step_sync: Without effect.
             hidden: Without effect.
             summary: `min`, `max`, `mean`, `last`, `first`, `best`, or several with commas between; `copy` for the last
@@ -95,7 +105,22 @@ class RunMetrics(RunAttributes):
         over = step_metric.name if isinstance(step_metric, Metric) else step_metric
         metric = self._metrics[name] = Metric(name, kinds, goal, over)
         self._summaries.clear()
+        self._over.clear()
+        if over is not None:
+            self._steps.remember(over)
         return metric
+
+    def _plotted_over(self, name: str) -> str | None:
+        """Return the metric that a key is plotted over; None: steps."""
+        if not self._metrics:
+            return None
+        if name not in self._over:
+            said = self._said_of(name)
+            self._over[name] = None if said is None or said.step_metric == name else said.step_metric
+        return self._over[name]
+
+    def _log_at_end(self) -> None:
+        self._steps.close()
 
     def _summarize(self, name: str, value: Any) -> None:
         if name not in self._summaries:

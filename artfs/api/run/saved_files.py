@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from artfs.api.run.metrics import RunMetrics
+from artfs.api.run.run_history import RunHistory
 from artfs.catalog import Run as Row
 from artfs.errors import InvalidInputError
 from artfs.store.store import Store
@@ -22,7 +22,7 @@ FileFilter: TypeAlias = Callable[[str], bool] | Callable[[str, str], bool]
 _TYPE: Final = "run-files"
 
 
-class SavedFiles(RunMetrics):
+class SavedFiles(RunHistory):
     """The part of `Run` that saves files.
 
     Args:
@@ -77,9 +77,12 @@ class SavedFiles(RunMetrics):
         raise NotImplementedError
 
     def _log_at_end(self) -> None:
-        if self._to_save_at_end:
-            self._to_save_at_end = False
-            self._log_saved({})
+        try:
+            if self._to_save_at_end:
+                self._to_save_at_end = False
+                self._log_saved({})
+        finally:
+            super()._log_at_end()
 
 
 def _matching(pattern: str, base: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from artfs.store.fsck.index import check_catalog
 from artfs.store.fsck.owners import check_owners, repair_owners
 from artfs.store.fsck.packs import check_packs
 from artfs.store.fsck.repair_packs import repair_packs
+from artfs.store.fsck.steps import check_steps
 from artfs.store.fsck.subprocess_check import in_child
 from artfs.store.layout import Layout, read_layout
 from artfs.store.progress import NullProgress, Progress
@@ -107,7 +108,9 @@ def check_layout(
     with _without_gc(layout, alone=repair):
         report = _fsck(layout, read_data, repair, progress)
     repaired = tuple(finding for finding in foreign if finding not in left)
-    return replace(report, findings=(*left, *report.findings), repaired=(*repaired, *report.repaired))
+    return replace(
+        report, findings=(*left, *report.findings, *check_steps(layout.steps)), repaired=(*repaired, *report.repaired)
+    )
 
 
 def _without_gc(layout: Layout, *, alone: bool) -> AbstractContextManager[object]:

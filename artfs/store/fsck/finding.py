@@ -18,6 +18,7 @@ class Part(StrEnum):
     TREE = "tree"
     DRAFT = "draft"
     OWNER = "owner"
+    HISTORY = "history"
 
 
 class Finding(msgspec.Struct, frozen=True, tag=True):
