@@ -20,7 +20,10 @@
     │   ├── StoreNotFoundError               the directory holds no store
     │   ├── StoreFormatError                 the store is of a format this artfs does not know
     │   ├── ReadOnlyStoreError               it cannot be written, here or since an earlier failure
-    │   └── OutcomeUnknownError              the commit may or may not have happened: look before repeating
+    │   ├── OutcomeUnknownError              the commit may or may not have happened: look before repeating
+    │   ├── StoreUnreachableError            the server of a store at a URL does not answer: try again
+    │   ├── StoreRefusedError                that server refuses: correct credentials, rights or the URL
+    │   └── UnsafeRemoteError                that server does not keep the condition by which commits are safe
     ├── IntegrityError              exit 7   stored bytes do not match their digest: run `artfs fsck`
     ├── StorageError                exit 8   the disk said no (ENOSPC, EDQUOT, EIO ...): free space or repair it, repeat
     ├── MountError                  exit 9   the mount or unmount cannot be done like this
@@ -65,7 +68,10 @@ __all__ = [
     "StoreError",
     "StoreFormatError",
     "StoreNotFoundError",
+    "StoreRefusedError",
+    "StoreUnreachableError",
     "TypeMismatchError",
+    "UnsafeRemoteError",
     "UnsafeTargetError",
     "UnsupportedFileError",
     "VersionInUseError",
@@ -175,6 +181,18 @@ class ReadOnlyStoreError(StoreError):
 
 class OutcomeUnknownError(StoreError):
     """The commit may or may not have happened: look before repeating it."""
+
+
+class StoreUnreachableError(StoreError):
+    """The server of a store at a URL gave no answer, or one that may pass. What was asked may be done."""
+
+
+class StoreRefusedError(StoreError):
+    """The server of a store at a URL refuses a request for good: credentials, rights, a bucket that is not there."""
+
+
+class UnsafeRemoteError(StoreError):
+    """The server of a store at a URL creates objects over those that are there: commits could be lost."""
 
 
 class IntegrityError(ArtfsError):

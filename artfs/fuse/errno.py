@@ -37,6 +37,9 @@ ERRNO_BY_CLASS: Final[dict[type[errors.ArtfsError], int]] = {
     errors.StoreFormatError: errno.EIO,
     errors.ReadOnlyStoreError: errno.EROFS,
     errors.OutcomeUnknownError: errno.EIO,
+    errors.StoreUnreachableError: errno.EIO,
+    errors.StoreRefusedError: errno.EIO,
+    errors.UnsafeRemoteError: errno.EIO,
     errors.IntegrityError: errno.EIO,
     errors.StorageError: errno.EIO,  # only if it does not carry its own
     errors.MountError: errno.EIO,

@@ -13,7 +13,7 @@ from artfs.errors import ReferenceChangedError, ReferenceGoneError, SourceError
 from artfs.names import quoted
 from artfs.objects.object_client import TransientError
 
-__all__ = ["changed", "failed", "gone", "no_connection", "refused_status", "status_of"]
+__all__ = ["NO_BUCKET", "changed", "code_of", "failed", "gone", "no_connection", "refused_status", "status_of"]
 
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
@@ -43,7 +43,7 @@ _WRONG_RANGE: Final = (
 )
 _MAY_PASS: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 509})
 _CODES_MAY_PASS: Final = frozenset({"SlowDown", "InternalError", "ServerBusy", "RequestTimeout", "OperationTimedOut"})
-_NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"})
+NO_BUCKET: Final = frozenset({"NoSuchBucket", "ContainerNotFound", "InvalidBucketName"})
 
 
 def failed(uri: str, error: Exception) -> SourceError:
@@ -56,8 +56,7 @@ def failed(uri: str, error: Exception) -> SourceError:
     text = str(error)
     number = status_of(error)
     if number is not None:
-        code = _CODE.search(text)
-        return refused_status(uri, number, code[1] if code else "")
+        return refused_status(uri, number, code_of(error))
     if _lacks_credentials(text):
         return SourceError(
             f"{quoted(uri)} cannot be read: no credentials were found where the provider's tools keep them; "
@@ -74,9 +73,15 @@ def status_of(error: Exception) -> int | None:
     return int(status[1]) if status else _STATUS_OF_KIND.get(type(error).__name__)
 
 
+def code_of(error: Exception) -> str:
+    """Return the server's error code in the answer that an exception of obstore tells of; empty: it gave none."""
+    code = _CODE.search(str(error))
+    return code[1] if code else ""
+
+
 def refused_status(uri: str, status: int, code: str = "") -> SourceError:
     """Return what the status of an answer means for who wanted to read."""
-    if code in _NO_BUCKET:
+    if code in NO_BUCKET:
         return SourceError(f"{quoted(uri)} cannot be read: there is no such bucket or container")
     if status in {404, 410}:
         return gone(uri)
