@@ -26,6 +26,7 @@ from artfs.names import (
     parse_artifact_type,
     parse_path_ref,
     parse_ref,
+    parse_ref_or_range,
     parse_selection,
     parse_tag,
     quoted,
@@ -52,6 +53,7 @@ __all__ = [
     "PATH_REF",
     "REF",
     "REF_OR_FILE",
+    "REF_OR_RANGE",
     "RUN",
     "SELECTION",
     "SUBPATH",
@@ -211,6 +213,7 @@ REF_OR_FILE = _Named("ref", parse_ref, candidates.refs, inside=True)
 SELECTION: click.ParamType[VersionRef | VersionRange | ArtifactPattern] = _Named(
     "ref", parse_selection, candidates.refs
 )
+REF_OR_RANGE: click.ParamType[VersionRef | VersionRange] = _Named("ref", parse_ref_or_range, candidates.refs)
 VERSION: click.ParamType[str] = _Named("version", _version, candidates.refs)
 DRAFT: click.ParamType[str] = _Parsed("draft", parse_artifact_name)
 SUBPATH: click.ParamType[str] = _Parsed("subpath", str, candidates.subpaths)

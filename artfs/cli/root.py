@@ -18,7 +18,7 @@ __all__ = ["COMPLETE_VARIABLE", "SECTIONS", "cli", "run"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Store and read": ("init", "put", "get", "ls", "tree", "cat", "log", "show", "diff"),
-    "Share": ("export", "import"),
+    "Share": ("push", "pull", "clone", "export", "import"),
     "Change": ("alias", "tag", "edit", "rename", "link", "restore", "rm", "undelete", "gc"),
     "Mount": ("mount", "umount", "warm"),
     "Make versions in place": ("stage", "drafts", "status", "commit", "discard"),

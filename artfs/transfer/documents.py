@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from artfs.catalog import EdgeKind, Incoming, Run, Version, View, state_now
+from artfs.errors import InvalidInputError
 from artfs.format.bundle import (
+    MAX_DOCUMENTS_SIZE,
     BundledAlias,
     BundledArtifact,
     BundledEdge,
@@ -17,16 +19,22 @@ from artfs.format.bundle import (
     Document,
     Summary,
     VersionIdentity,
+    encode_document,
 )
 from artfs.names import LATEST
 
-__all__ = ["DocumentCollector", "documents_of"]
+__all__ = ["DocumentCollector", "documents_of", "encoded_documents"]
 
 _MADE_BY: Final = "artfs"
 
 
 def documents_of(
-    view: View, versions: Sequence[Version], since: Sequence[Version] = (), *, aliases: bool = False
+    view: View,
+    versions: Sequence[Version],
+    since: Sequence[Version] = (),
+    *,
+    aliases: bool = False,
+    all_runs: bool = False,
 ) -> list[Document]:
     """Return what the catalog knows of versions, in the order in which another takes it.
 
@@ -35,6 +43,7 @@ def documents_of(
         versions: The versions, each once.
         since: Versions whose contents the other store has.
         aliases: With their aliases.
+        all_runs: With all runs there are, not only those that used or logged one of them.
     """
     found: list[Document] = [
         Summary(
@@ -60,9 +69,27 @@ def documents_of(
     runs = {
         edge.run: None for version in versions for kind in EdgeKind for edge in view.edges_of_version(version, kind)
     }
+    if all_runs:
+        runs |= {run.id: None for run in view.runs()}
     found += [_run(run) for name in runs if (run := view.run(name)) is not None]
     found += [edge for name in runs for edge in _edges(view, name)]
     return found
+
+
+def encoded_documents(documents: Sequence[Document]) -> list[bytes]:
+    """Encode documents that are to be published by one journal record.
+
+    Raises:
+        InvalidInputError: They are too much for one.
+    """
+    encoded = [encode_document(document) for document in documents]
+    if sum(map(len, encoded)) > MAX_DOCUMENTS_SIZE:
+        versions = sum(isinstance(document, BundledVersion) for document in documents)
+        raise InvalidInputError(
+            f"the metadata, runs and lineage of these {versions} versions are more than "
+            f"{MAX_DOCUMENTS_SIZE >> 20} MiB: take fewer versions at a time"
+        )
+    return encoded
 
 
 def _identity(view: View, version: Version) -> VersionIdentity:

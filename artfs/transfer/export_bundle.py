@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from artfs.catalog import Version
 from artfs.chunks.record import encode_record
-from artfs.errors import InvalidInputError
 from artfs.format.bundle import (
-    MAX_DOCUMENTS_SIZE,
     BundledRun,
     BundledVersion,
     encode_document,
@@ -19,7 +17,7 @@ from artfs.format.pack import RecordKind
 from artfs.store import NullProgress, Progress, Store
 from artfs.store.tree.links import Root
 from artfs.transfer.bundle_stream import BundleWriter
-from artfs.transfer.documents import documents_of
+from artfs.transfer.documents import documents_of, encoded_documents
 from artfs.transfer.missing import Seen, missing_below
 
 __all__ = ["Exported", "export_bundle"]
@@ -69,12 +67,7 @@ def export_bundle(
     progress.total(0, sum(version.size for version in wanted))
     with store.catalog.view() as view:
         documents = documents_of(view, wanted, since, aliases=aliases)
-    encoded = [encode_document(document) for document in documents]
-    if sum(map(len, encoded)) > MAX_DOCUMENTS_SIZE:
-        raise InvalidInputError(
-            f"the metadata, runs and lineage of these {len(wanted)} versions are more than "
-            f"{MAX_DOCUMENTS_SIZE >> 20} MiB: export fewer versions at a time"
-        )
+    encoded = encoded_documents(documents)
     bundle = BundleWriter(write, bytes.fromhex(store.layout.format.store_id))
     for document in encoded:
         bundle.document(document)

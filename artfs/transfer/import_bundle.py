@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from artfs.catalog import Actor, Incoming, Received
-from artfs.errors import BundleFormatError, ConflictError, StorageError
-from artfs.format.bundle import (
-    BundledVersion,
-    Document,
-    Summary,
-    VersionIdentity,
-)
+from artfs.errors import BundleFormatError, ConflictError
+from artfs.format.bundle import Document, Summary, VersionIdentity
 from artfs.store import NullProgress, Progress, Store
-from artfs.store.fsck.finding import BadRecords
-from artfs.store.fsck.lookup import ContentLookup
-from artfs.store.fsck.trees import TreeChecker
 from artfs.transfer.bundle_stream import BundleReader, Record
 from artfs.transfer.documents import DocumentCollector
-from artfs.transfer.receive_content import ContentReceiver, UnsoundTreeError
+from artfs.transfer.receive import receive
 
 __all__ = ["Bundle", "Contents", "Imported", "import_bundle", "read_bundle"]
 
@@ -72,7 +63,7 @@ class Imported:
     Attributes:
         contents: What the bundle says of itself.
         received: What became of it.
-        size: Bytes of the bundle.
+        size: Bytes that were read: of the bundle, or of what another store gave.
         written: Bytes of chunks and nodes that the store did not have.
     """
 
@@ -129,33 +120,25 @@ def import_bundle(
         StorageError: The store cannot be written. Nothing was published.
     """
     progress = progress or NullProgress()
-    contents, name, reader, records = bundle.contents, bundle.name, bundle.reader, bundle.records
-    incoming = contents.incoming
+    contents, incoming = bundle.contents, bundle.contents.incoming
     incoming.move_aliases = move_aliases
     progress.total(0, contents.summary.size)
     store.catalog.receive_versions(incoming, who, dry_run=True)  # refused before anything is stored
     if dry_run:
-        _check_since(store, bundle)
-        for record in records:
-            progress.advance(0, len(record.plain))
-        return Imported(contents, store.catalog.receive_versions(incoming, who, dry_run=True), reader.offset, 0)
-    with _without_gc(store), ContentReceiver(store) as receiver:
-        _check_since(store, bundle)
-        _receive(records, receiver, name, progress)
-        _check_roots(store, incoming.versions, name)
-        received = store.catalog.receive_versions(incoming, who)
-    return Imported(contents, received, reader.offset, receiver.written)
+        for record in _checked(store, bundle):
+            progress.advance(0, record.record.plain_len)
+        received = store.catalog.receive_versions(incoming, who, dry_run=True)
+        return Imported(contents, received, bundle.reader.offset, 0)
+    received, written = receive(
+        store, contents.incoming, _checked(store, bundle), who, name=bundle.name, progress=progress
+    )
+    return Imported(contents, received, bundle.reader.offset, written)
 
 
-@contextmanager
-def _without_gc(store: Store) -> Iterator[None]:
-    """Keep gc from removing what the bundle counts on; wait for one that is at work."""
-    try:
-        lock = store.layout.packs.lock(exclusive=False, wait=True)
-    except OSError as error:
-        raise StorageError.of(error, f"locking the packs of {store.path}") from error
-    with lock:
-        yield
+def _checked(store: Store, bundle: Bundle) -> Iterator[Record]:
+    """Yield the records of a bundle, if the store has what it lacks."""
+    _check_since(store, bundle)
+    yield from bundle.records
 
 
 def _check_since(store: Store, bundle: Bundle) -> None:
@@ -173,25 +156,6 @@ def _lacking(bundle: Bundle, since: Iterable[VersionIdentity]) -> ConflictError:
         f"{bundle.name} was made for a store that has {refs} (`artfs export --since`), and this one has not: "
         "import that first, or export without --since"
     )
-
-
-def _receive(records: Iterator[Record], receiver: ContentReceiver, name: str, progress: Progress) -> None:
-    try:
-        for record in records:
-            receiver.add(record)
-            progress.advance(0, len(record.plain))
-        receiver.settle()
-    except UnsoundTreeError as error:
-        raise BundleFormatError(f"{name} cannot be imported: {error}") from error
-
-
-def _check_roots(store: Store, versions: Sequence[BundledVersion], name: str) -> None:
-    """Compare the trees of versions, whose nodes are all sound, with what the versions say of them (T4, T5, C11)."""
-    lookup = ContentLookup(store.catalog.environment, store.layout.packs, BadRecords())
-    checker = TreeChecker(lookup, lambda _node: True)
-    for version in versions:
-        for finding in checker.check(str(version.identity), version.tree):
-            raise BundleFormatError(f"{name} cannot be imported: {finding.message} ({finding.invariant})")
 
 
 def _split(reader: BundleReader, name: str) -> tuple[Contents, Iterator[Record]]:

@@ -27,15 +27,21 @@ class Missing(NamedTuple):
 
 
 class Seen:
-    """The chunks and nodes that a store has, or was given; about 32 bytes each."""
+    """The chunks and nodes that a store has, or was given; about 32 bytes each.
 
-    def __init__(self) -> None:
+    Args:
+        there: Tells if the store has a chunk or node, where it can be asked.
+    """
+
+    def __init__(self, there: Callable[[Root], bool] = lambda _one: False) -> None:
         self._nodes = DigestSet()
         self._chunks = DigestSet()
+        self._there = there
 
     def add(self, one: Root) -> bool:
         """Add a chunk or node; return False if it was there."""
-        return (self._nodes if one.kind == RecordKind.NODE else self._chunks).add(one.digest)
+        added = (self._nodes if one.kind == RecordKind.NODE else self._chunks).add(one.digest)
+        return added and not self._there(one)
 
 
 def missing_below(roots: Iterable[Root], seen: Seen, load: Callable[[bytes], bytes]) -> Iterator[Missing]:

@@ -45,6 +45,9 @@ _STORED = (
     *("artfs put weights.bin -n model -t model" for _ in range(4)),
     "python -c \"import artfs; artfs.init(id='0123abcd').finish()\"",
     "artfs --store ~/of-a-colleague put of-a-colleague -n animals",
+    "artfs init ~/team",
+    "artfs push animals --all-versions ~/team",
+    "artfs push detector ~/team --as detectors --alias production",
     "artfs --store ~/of-a-colleague export animals animals.artfs",
 )
 """What makes the store that the examples begin with."""

@@ -167,7 +167,7 @@ def test_versions_of_a_million_bytes_of_metadata_each_go_until_a_record_is_full(
 ) -> None:
     from artfs.errors import InvalidInputError
 
-    with pytest.raises(InvalidInputError, match="more than 48 MiB: export fewer versions at a time"):
+    with pytest.raises(InvalidInputError, match="more than 48 MiB: take fewer versions at a time"):
         _export_with_metadata(here, tmp_path, 4)
     take(there, _export_with_metadata(here, tmp_path, 3))
     assert len(refs_in(there)) == 3

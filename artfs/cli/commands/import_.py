@@ -12,16 +12,17 @@ import click
 
 from artfs.cli.command import command as artfs_command
 from artfs.cli.failure import terminable
-from artfs.cli.render.output import json_option, print_document, print_done, print_line, print_table, size_text
+from artfs.cli.render.imported import print_imported
+from artfs.cli.render.output import json_option, print_document, print_line, print_table, size_text
 from artfs.cli.render.progress import progress_bar
 from artfs.cli.settings import Settings
 from artfs.documents.document import local_time
 from artfs.errors import InvalidInputError
-from artfs.names import printable, quoted
+from artfs.names import quoted
 
 if TYPE_CHECKING:
     from artfs.store import Store
-    from artfs.transfer import Bundle, Contents, Imported
+    from artfs.transfer import Bundle, Contents
 
 __all__ = ["command"]
 
@@ -73,7 +74,7 @@ def command(settings: Settings, file: str, move_aliases: bool, dry_run: bool, li
     if as_json:
         print_document({"dry_run": dry_run, **imported_document(imported)})
     else:
-        _print_imported(imported, dry_run=dry_run)
+        print_imported(imported, dry_run=dry_run)
 
 
 @contextmanager
@@ -132,27 +133,3 @@ def _print_contents(contents: Contents) -> None:
     print_table(_HEADER, rows, right=(3, 4))
     if contents.summary.since:
         print_line(f"for a store that has {', '.join(map(str, contents.summary.since))}")
-
-
-def _print_imported(imported: Imported, *, dry_run: bool) -> None:
-    received = imported.received
-    remarks = {"new": "", "present": "is here already", "undeleted": "was deleted here, and is back"}
-    for one in received.versions:
-        ref, was = f"{one.version.artifact}:v{one.index}", str(one.version.identity)
-        words = [ref, remarks[one.arrival], f"(there {was})" if ref != was else ""]
-        print_line(" ".join(word for word in words if word))
-    for alias in received.aliases:
-        print_line(printable(f"{alias} is set"))
-    for alias in received.kept_aliases:
-        print_line(printable(f"{alias} names another version here and stays: --move-aliases moves it"))
-    for there, here in received.renamed_runs.items():
-        print_line(f"run {there} is run {here} here: another one has its id")
-    if received.edges_left_out:
-        print_line(f"{received.edges_left_out} uses or results of these runs are not here: versions that did not come")
-    if dry_run:
-        last = "nothing was changed (--dry-run)"
-    elif received.changed:
-        last = f"read {size_text(imported.size)}, stored {size_text(imported.written)}"
-    else:
-        last = "nothing is new: all of it is here already"
-    print_done(last, "what was imported is there")
