@@ -70,7 +70,9 @@ _CASES = (
     _Case("import a.artfs", ("import",), "new present undeleted", ("export animals a.artfs",)),
     _Case("push animals other", ("import",), "new present undeleted", ("init other",)),
     _Case("pull other animals", ("import",), "new present undeleted", ("init other", "push animals other")),
-    _Case("clone other copy", ("import", "clone"), "new present undeleted import", ("init other",)),
+    _Case(
+        "clone other copy", ("import", "clone"), "new present undeleted import", ("init other", "push animals other")
+    ),
     _Case("import a.artfs --list", ("import --list",), "", ("export animals a.artfs",)),
     _Case("du", ("du",)),
     _Case("du animals:v0", ("du",), "total packs"),

@@ -195,3 +195,27 @@ def test_a_version_that_is_deleted_while_it_is_exported_is_exported_whole(
     assert exporting.returncode == 0
     take(there, bundle)
     assert_clean(there.path)
+
+
+def test_a_push_that_is_killed_shows_nothing_and_the_next_one_sends_what_is_missing(
+    here: Store, there: Store, tmp_path: Path
+) -> None:
+    size = 100_000_000
+    put(here, tmp_path / "a", {f"{n}": noise(n, size // 50) for n in range(50)})
+    program = (
+        "import os, signal, sys\nfrom artfs.cli.main import main\n"
+        "from artfs.transfer.receive_content import ContentReceiver\n"
+        "settle = ContentReceiver.settle\n"
+        "def killed(self):\n    settle(self)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "ContentReceiver.settle = killed\nmain(sys.argv[1:])\n"
+    )
+    line = ["--store", str(here.path), "push", "animals", str(there.path)]
+    killed = subprocess.run([sys.executable, "-c", program, *line], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert refs_in(there) == []
+    done = subprocess.run(
+        _line(here, "push", "animals", str(there.path), "--json"), capture_output=True, cwd=ROOT, check=True
+    )
+    assert 0 < json.loads(done.stdout)["size"] < size / 2  # it was killed behind the first 64 MiB
+    assert refs_in(there) == ["animals:v0"]
+    assert_clean(there.path)
