@@ -268,3 +268,8 @@ def test_the_environment_says_how_long_gc_keeps_what_was_deleted(stored: Command
     collected = stored.process("gc", "--json", environment={"ARTFS_GC_GRACE": "none"}).json
     assert (collected["kept"], collected["removed"]) == ([], ["data:v0"])
     assert stored.process("gc", environment={"ARTFS_GC_GRACE": "soon"}).code == 2
+
+
+def test_a_tag_that_keeps_nothing_is_said(stored: Commands) -> None:
+    noted = stored.noted("rm", "data", "--keep-last", "1", "--keep-tag", "godl", "--dry-run")
+    assert b"--keep-tag godl keeps nothing: no version here has that tag; look for a misspelling" in noted.err

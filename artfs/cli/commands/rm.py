@@ -14,6 +14,7 @@ from artfs.cli.render.output import (
     print_document,
     print_done,
     print_line,
+    print_note,
     print_table,
     size_text,
 )
@@ -99,6 +100,7 @@ def command(
             names = []
             if rules is not None:
                 judged = store.catalog.judge_selected(selected, rules, delete_aliases=delete_aliases)
+                _note_unused_tags(keep_tags, judged)
             versions = store.catalog.delete_selected(
                 selected, actor, rules, delete_aliases=delete_aliases, dry_run=True
             )
@@ -171,6 +173,14 @@ def _rules(
         return None
     last, daily, weekly = (count or 0 for count in counts)
     return RetentionRules(older_than, untagged, last, daily, weekly, frozenset(keep_tags))
+
+
+def _note_unused_tags(keep_tags: Sequence[str], judged: Sequence[_Judged]) -> None:
+    """Say which tags keep nothing: one may be mistyped, and what it was to keep is removed."""
+    used = {tag for _name, version, _by in judged for tag in version.tags}
+    for tag in dict.fromkeys(keep_tags):
+        if tag not in used:
+            print_note(printable(f"--keep-tag {tag} keeps nothing: no version here has that tag; look for a misspelling"))
 
 
 def _refuse_contradictions(
