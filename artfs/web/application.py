@@ -24,7 +24,7 @@ from artfs.web.routes.files import files
 from artfs.web.routes.history import history, verified
 from artfs.web.routes.lineage import graph, lineage
 from artfs.web.routes.preview import preview
-from artfs.web.routes.runs import run, runs
+from artfs.web.routes.runs import run, run_history, runs
 from artfs.web.routes.store import state, summary
 from artfs.web.routes.usage import space
 
@@ -71,6 +71,7 @@ API_ROUTES: Final[Mapping[str, Answer]] = {
     "/api/lineage/{ref}": lineage,
     "/api/runs": runs,
     "/api/runs/{id}": run,
+    "/api/runs/{id}/history": run_history,
     "/api/history": history,
     "/api/history/verify": verified,
 }

@@ -234,3 +234,29 @@ def test_a_run_is_shown_by_a_name_that_no_other_has(trained: Commands) -> None:
     )
     for name in ("", "x" * 1000, "train nothing"):
         assert "does not exist: `artfs runs` lists ids and names" in trained("runs", "show", name).failed(3)
+
+
+_METRICS = """
+import artfs, math
+for name, accuracies in (("low", (0.1, 0.2)), ("high", (0.5, 0.9)), ("none", ())):
+    with artfs.init(name=name) as run:
+        for accuracy in accuracies:
+            run.log({"val": {"acc": accuracy}, "loss": math.nan})
+"""
+
+
+def test_runs_are_sorted_by_a_value_and_their_history_is_printed(artfs: Commands) -> None:
+    subprocess.run([sys.executable, "-c", _METRICS], env=artfs.environment, check=True, timeout=60)
+    assert _runs(artfs, "--sort", "-summary.val.acc") == ["high", "low", "none"]
+    assert _runs(artfs, "--sort", "acc", "-n", "2") == ["low", "high"]
+    show = ("runs", "show", "high", "--history")
+    assert [line.split() for line in artfs.done(*show).lines] == [
+        ["_step", "val.acc", "loss"],
+        ["0", "0.5", "nan"],
+        ["1", "0.9", "nan"],
+    ]
+    assert artfs.done(*show, "--key", "val.acc", "--csv").lines == ["_step,val.acc", "0,0.5", "1,0.9"]
+    rows = artfs.done(*show, "--json", "--samples", "2").json
+    assert [(row["_step"], row["val.acc"], row["loss"]) for row in rows] == [(0, 0.5, None), (1, 0.9, None)]
+    assert artfs.done("runs", "show", "none", "--history", "--json").json == []
+    assert "go with --history" in artfs("runs", "show", "high", "--csv").failed(2)

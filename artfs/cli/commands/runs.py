@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from artfs.catalog import Run, View
+    from artfs.format.steps import Row
 
 __all__ = ["command"]
 
@@ -39,6 +40,7 @@ _LONGEST = 60
         "artfs runs --state failed --state crashed -n 5",
         "artfs runs --used animals --all-versions --name 'train-*'",
         "artfs runs --logged detector:best",
+        "artfs runs --sort -summary.acc -n 3",
         "artfs runs show baseline",
     ),
     invoke_without_command=True,
@@ -51,7 +53,14 @@ _LONGEST = 60
 @click.option("--used", type=REF_OR_FILE, metavar="REF", help="Only runs that used this version.")
 @click.option("--logged", type=REF_OR_FILE, metavar="REF", help="Only the run that logged this version.")
 @all_versions_option
-@click.option("-n", "--max-count", type=click.IntRange(min=1), metavar="N", help="Only the newest N.")
+@click.option(
+    "--sort",
+    "order",
+    type=TEXT,
+    metavar="COLUMN",
+    help="In the order of a value, with `-` from the highest: `summary.acc`, `-config.lr`, `name`, `took`.",
+)
+@click.option("-n", "--max-count", type=click.IntRange(min=1), metavar="N", help="Only the first N that are listed.")
 @json_option
 @common_options
 @click.pass_context
@@ -63,23 +72,27 @@ def command(
     used: VersionRef | None,
     logged: VersionRef | None,
     all_versions: bool,
+    order: str | None,
     max_count: int | None,
     as_json: bool,
 ) -> None:
     """List the runs, the newest first.
 
-    Options are taken together: a run is listed that all of them choose.
+    Options are taken together: a run is listed that all of them choose. With `--sort` those that do not have the value
+    come last.
     """
     if ctx.invoked_subcommand is not None:
         return
     from artfs.documents.graph import run_document
+    from artfs.documents.run_values import sorted_runs
     from artfs.lineage import current_view
 
     if all_versions and used is None and logged is None:
         raise InvalidInputError("--all-versions goes with --used NAME or --logged NAME: give one of them")
     with ctx.ensure_object(Settings).open_store() as store, current_view(store) as view:
         chosen = _with_edges(view, used, logged, all_versions=all_versions)
-        runs = islice((run for run in chosen if _is_wanted(run, states, job_type, pattern)), max_count)
+        wanted = (run for run in chosen if _is_wanted(run, states, job_type, pattern))
+        runs = islice(wanted if order is None else sorted_runs(wanted, order), max_count)
         if as_json:
             print_documents(map(run_document, runs))
         else:
@@ -135,22 +148,59 @@ def _took(run: Run) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}"
 
 
-@artfs_command("show", examples=("artfs runs show 0123abcd", "artfs runs show baseline --json"))
+@artfs_command(
+    "show",
+    examples=(
+        "artfs runs show 0123abcd",
+        "artfs runs show baseline --json",
+        "artfs runs show baseline --history --key loss --key val.acc --samples 20",
+        "artfs runs show baseline --history --csv",
+    ),
+)
 @click.argument("run_id", metavar="ID|NAME", type=RUN)
+@click.option("--history", is_flag=True, help="What it logged, step by step, in place of the rest.")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=TEXT,
+    metavar="KEY",
+    help="Only this value, of the steps that have it (repeatable).",
+)
+@click.option(
+    "--samples", type=click.IntRange(min=2), metavar="N", help="At most N steps, at equal distances; without it, all."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print the steps as CSV.")
 @json_option
 @click.pass_obj
-def show(settings: Settings, run_id: str, as_json: bool) -> None:
+def show(
+    settings: Settings,
+    run_id: str,
+    history: bool,
+    keys: tuple[str, ...],
+    samples: int | None,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
     """Show a run, with what it used and logged.
 
-    It is named by its id, or by a name that no other run has.
+    It is named by its id, or by a name that no other run has. With `--history` each step of its metrics is shown.
     """
     from artfs.documents.graph import edge_document, run_document, run_with_edges_document, versions_of_run
-    from artfs.lineage import current_view
+    from artfs.lineage import StepFiles, current_view
     from artfs.lineage.find_run import find_run
     from artfs.lineage.graph import edge_text
 
+    if not history and (keys or samples or as_csv):
+        raise InvalidInputError("--key, --samples and --csv go with --history: give that too")
+    if as_csv and as_json:
+        raise InvalidInputError("--csv and --json cannot both be given: use one of them")
     with settings.open_store() as store, current_view(store) as view:
         run = find_run(view, run_id)
+        if history:
+            rows = StepFiles(store.layout.steps, run.id).rows()
+            _print_history(rows, keys, samples, as_csv=as_csv, as_json=as_json)
+            return
         if as_json:
             print_document(run_with_edges_document(view, run))
             return
@@ -160,6 +210,42 @@ def show(settings: Settings, run_id: str, as_json: bool) -> None:
             print_line(f"{key:10} {_shown(value)}")
     for node, edge in versions:
         print_line(f"{edge_document(edge)['what']:10} {node.ref}{node.marks} ({edge_text(edge)})")
+
+
+def _print_history(rows: list[Row], keys: tuple[str, ...], samples: int | None, *, as_csv: bool, as_json: bool) -> None:
+    from artfs.documents.run_history import sampled, step_document, wanted_rows
+
+    rows = wanted_rows(rows, keys or None, ("_step",))
+    if samples is not None:
+        rows = sampled(rows, samples)
+    if as_json:
+        print_documents(map(step_document, rows))
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row)) or ["_step"]
+    if as_csv:
+        _print_csv(columns, rows)
+    else:
+        shown = [name for name in columns if keys or name not in {"_timestamp", "_runtime"}]
+        print_table(shown, ([_cell(row.get(name)) for name in shown] for row in rows), right=range(len(shown)))
+
+
+def _print_csv(columns: list[str], rows: list[Row]) -> None:
+    import csv
+    import io
+
+    for cells in (columns, *([_cell(row.get(name)) for name in columns] for row in rows)):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(cells)
+        print_line(line.getvalue())
+
+
+def _cell(value: object) -> str:
+    """Return a value in a table: a text as it is, anything else as JSON, and nan and inf."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    import json
+
+    return str(value) if isinstance(value, float) else json.dumps(value)
 
 
 def _shown(value: object) -> str:

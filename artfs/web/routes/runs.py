@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 from artfs.documents.document import Document
 from artfs.documents.graph import run_document, run_with_edges_document
+from artfs.documents.run_history import curves
+from artfs.documents.run_values import RunFilter, column_names, sorted_runs
 from artfs.errors import InvalidInputError
-from artfs.lineage import current_view
+from artfs.lineage import StepFiles, current_view
 from artfs.lineage.find_run import find_run
 from artfs.web.cursors import cursor, page_of, read_cursor
-from artfs.web.run_values import RunFilter, column_names, sort_key
 
 if TYPE_CHECKING:
     from artfs.store.store import Store
     from artfs.web.query import Query
 
-__all__ = ["run", "runs"]
+__all__ = ["run", "run_history", "runs"]
 
 
 def runs(store: Store, query: Query) -> Document:
@@ -36,10 +37,7 @@ def runs(store: Store, query: Query) -> Document:
         run for run in everyone if state in {"", run.state} and job in {"", run.fields.job_type} and wanted.takes(run)
     ]
     if order:
-        name = order.removeprefix("-")
-        known = [run for run in found if sort_key(run, name) is not None]
-        known.sort(key=lambda run: sort_key(run, name) or (), reverse=order.startswith("-"))
-        found = known + [run for run in found if sort_key(run, name) is None]
+        found = sorted_runs(found, order)
     places = {run.id: place for place, run in enumerate(found, 1)} if after else {}
     if after and after not in places:
         raise InvalidInputError("the run before this page is not listed any more: begin with the first page")
@@ -57,3 +55,11 @@ def run(store: Store, query: Query) -> Document:
     """`api/runs/ID`: as `artfs runs show`."""
     with current_view(store) as view:
         return run_with_edges_document(view, find_run(view, query.part("id")))
+
+
+def run_history(store: Store, query: Query) -> Document:
+    """`api/runs/ID/history?limit=`: curves of what it logged, each of at most `limit` points."""
+    with current_view(store) as view:
+        found = find_run(view, query.part("id"))
+    rows = StepFiles(store.layout.steps, found.id).rows()
+    return {"id": found.id, "name": found.fields.name, "steps": len(rows), **curves(rows, query.limit())}

@@ -34,7 +34,7 @@ Visits = Callable[..., Visit]
         ("compare-rows", ["circle/0001.png", "96", "94"]),
         ("pipeline", ["Where it begins", "ingest 2 runs"]),
         ("lineage", ["shapenet:v4", "Made by", "train-4", "Used by", "evaluate-4", "0.756"]),
-        ("run", ["train-4", "Started as", "lr", "accuracy", "Curves", "a table in an artifact"]),
+        ("run", ["train-4", "Started as", "lr", "accuracy", "Curves", "It logged no numbers"]),
         ("runs", ["train-out-of-memory", "failed", "accuracy", "0.756"]),
         ("history", ["version created", "hostile:v0", "alias set"]),
         ("store", ["artifacts", "gc would free", "shapes", "artfs mount DIRECTORY"]),
@@ -157,6 +157,36 @@ def test_colours_follow_the_system_and_the_button(visit_at: Visits, gallery_url:
 
 def _background(page: Page) -> str:
     return str(page.evaluate("() => getComputedStyle(document.body).backgroundColor"))
+
+
+_METRICS = """
+import artfs, sys
+for name, start in (("slow", 4.0), ("quick", 2.0)):
+    with artfs.init(id=name + "-run", name=name, store=sys.argv[1]) as run:
+        for step in range(600):
+            run.log({"loss": start / (1 + step), "val": {"acc": step / 600}})
+"""
+
+
+def test_curves_of_a_run_are_drawn_and_those_of_another_over_them(
+    tmp_path: Path, visit_at: Callable[..., Visit]
+) -> None:
+    subprocess.run([sys.executable, "-c", _METRICS, tmp_path / "store"], check=True)
+    with served(tmp_path / "store") as server:
+        page = visit_at(server.url).go("#/run/slow")
+        chart = page.get_by_role("img", name="loss: last slow 0.006667")
+        expect(chart.locator("polyline")).to_have_count(1)
+        expect(page.get_by_role("img", name="val.acc")).to_be_visible()
+        chart.hover()
+        expect(page.locator(".told").first).to_contain_text(re.compile(r"[\d.]+ at \d+"))
+        page.get_by_label("Put another run over it").select_option("quick")
+        expect(
+            page.get_by_role("img", name="loss: last slow 0.006667, quick 0.003333").locator("polyline")
+        ).to_have_count(2)
+        page.reload()
+        expect(page.get_by_role("img", name="quick").first).to_be_visible()
+        page.get_by_role("button", name="This run alone").click()
+        expect(page.get_by_role("img", name="quick")).to_have_count(0)
 
 
 def _small_store(tmp_path: Path) -> Path:

@@ -1,13 +1,16 @@
 // A run: what it was started with, what it came to, and what it read and made.
 
-import { api, useDocument } from "../api.js";
+import { useEffect, useState } from "preact/hooks";
+import { api, get, useDocument } from "../api.js";
 import { Command, quoted } from "../components/command.jsx";
+import { Curves } from "../components/curves.jsx";
 import { Name, State, Time, VersionLink } from "../components/labels.jsx";
 import { Facts, Values } from "../components/lists.jsx";
-import { Await } from "../components/states.jsx";
+import { Await, Loading, Problem } from "../components/states.jsx";
 import { clock, count, duration, milliseconds, plural } from "../format.js";
 import { MiniGraph } from "../lineage/mini-graph.jsx";
 import { lineageOf } from "../lineage/navigation.js";
+import { choose, useRoute } from "../router.js";
 import { textOf, visible } from "../text.js";
 
 export function RunPage({ names: [id] }) {
@@ -25,6 +28,8 @@ function Run({ run }) {
         {run.job_type ? `${visible(run.job_type)} · ` : ""}started <Time at={run.started} /> · {run.ended ? "took" : "for"} {duration(ended - milliseconds(run.started))} · by {visible(run.user)}@{visible(run.host)}
       </p>
       <div class="commands"><Command text={`artfs runs show ${quoted(run.id)}`} /></div>
+      <h2>Curves</h2>
+      <RunCurves run={run} />
       <h2>Lineage <a class="button" href={lineageOf(run.id)}>Open</a></h2>
       <MiniGraph id={run.id} />
       <div class="halves">
@@ -45,10 +50,6 @@ function Run({ run }) {
           <Values of={run.summary} />
         </section>
         <section>
-          <h2>Curves</h2>
-          <p class="muted">A run keeps what its values came to, in the summary. A table in an artifact that it logs can keep those on the way.</p>
-        </section>
-        <section>
           <h2>Started as</h2>
           <Facts
             pairs={[
@@ -64,6 +65,56 @@ function Run({ run }) {
         </section>
       </div>
     </div>
+  );
+}
+
+const POINTS = 400;
+
+/** The curves of a run, and of others over them. They come again while one of them goes on. */
+function RunCurves({ run }) {
+  const { with: others = "" } = useRoute().query;
+  const ids = [run.id, ...others.split(",").filter((id) => id && id !== run.id)];
+  const [shown, setShown] = useState({});
+  const names = ids.join(",");
+  useEffect(() => {
+    let wanted = true;
+    const load = () =>
+      Promise.all(ids.map((id) => get(api("runs", [id, "history"], { limit: POINTS })))).then(
+        (histories) => wanted && setShown({ names, histories }),
+        (error) => wanted && setShown({ names, error }),
+      );
+    load();
+    const timer = run.state === "running" ? setInterval(load, 3000) : 0;
+    return () => {
+      wanted = false;
+      clearInterval(timer);
+    };
+  }, [names, run.state]);
+  if (shown.names !== names) return <Loading />;
+  if (shown.error) return <Problem error={shown.error} />;
+  return (
+    <>
+      <OtherRuns run={run} ids={ids} />
+      <Curves histories={shown.histories} />
+    </>
+  );
+}
+
+/** Choice of a run whose curves are put over those of the page's. */
+function OtherRuns({ run, ids }) {
+  const list = useDocument(api("runs", [], { limit: 100 }));
+  const others = (list.data?.runs ?? []).filter((each) => !ids.includes(each.id));
+  const set = (chosen) => choose({ with: chosen.filter((id) => id !== run.id).join(",") }, { replace: true });
+  return (
+    <p>
+      {others.length > 0 && (
+        <select aria-label="Put another run over it" value="" onChange={(event) => set([...ids, event.target.value])}>
+          <option value="">Compare with…</option>
+          {others.map((each) => <option key={each.id} value={each.id}>{visible(each.name || each.id)}</option>)}
+        </select>
+      )}{" "}
+      {ids.length > 1 && <button type="button" onClick={() => set([])}>This run alone</button>}
+    </p>
   );
 }
 

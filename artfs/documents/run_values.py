@@ -15,7 +15,7 @@ from artfs.errors import InvalidInputError
 if TYPE_CHECKING:
     from artfs.catalog import Run
 
-__all__ = ["RunFilter", "column_names", "sort_key"]
+__all__ = ["RunFilter", "column_names", "sorted_runs"]
 
 _CONDITION: Final = re.compile(r"([^<>=!~]+?)(<=|>=|!=|=|<|>|~)(.*)\Z", re.DOTALL)
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -66,7 +66,16 @@ def _value(run: Run, column: str) -> Any:
     return next((value for part in _parts(run) for name, value in part.items() if name.endswith(ending)), None)
 
 
-def sort_key(run: Run, column: str) -> tuple[int, Any] | None:
+def sorted_runs(runs: Iterable[Run], order: str) -> list[Run]:
+    """Return runs in the order of a column, with `-` before it from the highest; those without a value come last."""
+    name = order.removeprefix("-")
+    keys = [(run, _sort_key(run, name)) for run in runs]
+    known = [(run, key) for run, key in keys if key is not None]
+    known.sort(key=lambda each: each[1], reverse=order.startswith("-"))
+    return [run for run, _key in known] + [run for run, key in keys if key is None]
+
+
+def _sort_key(run: Run, column: str) -> tuple[int, Any] | None:
     """Return what runs are sorted by: numbers before texts; None if a run does not have it."""
     value = _value(run, column)
     if value is None:
