@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -126,6 +126,7 @@ class Catalog(Closing):
         *,
         fault_hook: FaultHook | None = None,
         clock: Callable[[], int] = time.time_ns,
+        publisher: Callable[[IndexEnvironment, Any, FaultHook | None, Callable[[], int]], Publisher] = Publisher,
     ) -> Catalog:
         """Open a store's catalog, and apply the journal records that the index does not have.
 
@@ -135,6 +136,7 @@ class Catalog(Closing):
             store_id: The store's id (16 bytes).
             fault_hook: For tests: called at each `FaultPoint`.
             clock: Returns the time (nanoseconds since 1970).
+            publisher: Makes the publisher of the journal; `RemotePublisher` of a `RemoteJournal`.
 
         Raises:
             IntegrityError: Index and journal do not fit together, or are not this store's, or are damaged.
@@ -142,14 +144,15 @@ class Catalog(Closing):
         with environment.read() as txn:
             begun = tables.META.get(txn, STATE_KEY) is not None
         if not begun and journal.is_empty():
-            return cls.create(environment, journal, store_id)  # its creator was killed before this
+            with environment.write() as txn:  # its creator was killed before this
+                write_first_state(txn, store_id)
         with environment.read() as txn:
             state = View(txn).state()
         if state.schema != SCHEMA:
             raise damaged_index(f"another artfs made it, of schema {state.schema}")
         if state.store_id != store_id:
             raise damaged_index("it belongs to another store")
-        catalog = cls(environment, journal, store_id, Publisher(environment, journal, fault_hook, clock))
+        catalog = cls(environment, journal, store_id, publisher(environment, journal, fault_hook, clock))
         try:
             catalog._publisher.catch_up()
         except (StorageError, ReadOnlyStoreError) as error:

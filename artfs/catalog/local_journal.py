@@ -6,15 +6,14 @@ only the last record of the last segment can ever be torn.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from artfs.catalog.file_lock import FileLock
 from artfs.catalog.journal import JournalConflictError, JournalDamagedError, Position
 from artfs.closing import Closing
 from artfs.errors import IntegrityError, OutcomeUnknownError, StorageError
@@ -47,15 +46,11 @@ class LocalJournal(Closing):
     def __init__(self, directory: Path, on_written: Callable[[], None] = lambda: None) -> None:
         self.directory = directory
         self._on_written = on_written
-        self._lock = -1
-        self._thread_lock = threading.RLock()
-        self._depth = 0
+        self._lock = FileLock(directory / "lock", f"the journal {directory}")
 
     def close(self) -> None:
         """Close the lock file."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._lock.close()
 
     def path(self, segment: int) -> Path:
         """The file of the segment that begins with record `segment`."""
@@ -76,24 +71,8 @@ class LocalJournal(Closing):
         LMDB's lock alone does not suffice: it belongs to one index, and an index can be replaced by another. The lock
         is an fcntl lock, so a child that is forked meanwhile does not have it. It may be taken again within itself.
         """
-        with self._thread_lock:
-            if not self._depth:
-                self._take_lock()
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if not self._depth:
-                    fcntl.lockf(self._lock, fcntl.LOCK_UN)
-
-    def _take_lock(self) -> None:
-        try:
-            if self._lock < 0:
-                self._lock = open_file(self.directory / "lock", os.O_RDWR | os.O_CREAT)
-            fcntl.lockf(self._lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise StorageError.of(error, f"locking the journal {self.directory}") from error
+        with self._lock.taken():
+            yield
 
     def seek(self, after_seq: int, start: Position) -> Position:
         """Find the beginning of the segment that has the record after `after_seq`; reads its header."""

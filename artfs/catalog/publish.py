@@ -11,8 +11,8 @@ A failure before 3 leaves nothing behind. If another writer's record came first 
 that is why a plan must have no side effects. A failed sync raises OutcomeUnknownError: nobody knows. If 4 fails, the
 change has happened, and the next process that opens the store applies it from the journal.
 
-The append is under LMDB's write lock, which is right for a local file. A journal behind a network must be appended to
-without it, between a plan on a read view and the transaction that applies the record as it comes back.
+The append is under LMDB's write lock, which is right for a local file. `RemotePublisher` has the other order, for a
+journal behind a network.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from artfs.catalog.schema import IndexState
     from artfs.kv.checked_rows import Txn
 
-__all__ = ["FaultHook", "FaultPoint", "Publisher"]
+__all__ = ["CONTENTION_SECONDS", "FaultHook", "FaultPoint", "Publisher", "encoded_entry"]
 
 T = TypeVar("T")
 
-_CONTENTION_SECONDS: Final = 60
+CONTENTION_SECONDS: Final = 60
 """After which a change that other writers always precede is given up."""
 
 
@@ -126,7 +126,7 @@ class Publisher:
             ReadOnlyStoreError: A commit or fsync failed earlier.
             JournalConflictError: Other writers were first, again and again.
         """
-        deadline = time.monotonic() + _CONTENTION_SECONDS
+        deadline = time.monotonic() + CONTENTION_SECONDS
         published: list[tuple[int, T]] = []
         while not published:
             try:
@@ -162,7 +162,7 @@ class Publisher:
         if not plan.ops:
             published.append((0, result(view)))
             return
-        entry, body = _entry(plan.now_ns, who, plan.ops)
+        entry, body = encoded_entry(plan.now_ns, who, plan.ops)
         record, _hash = encode_record(state.seq + 1, state.head, body)
         apply(txn, state, entry, state.position.after(record))
         value = result(view)
@@ -175,10 +175,14 @@ class Publisher:
         published.append((state.seq + 1, value))
 
 
-def _entry(now_ns: int, who: Actor, ops: Sequence[Op]) -> tuple[Entry, bytes]:
-    """Return an entry as it will be read back, and its bytes. One that cannot be read is refused."""
+def encoded_entry(now_ns: int, who: Actor, ops: Sequence[Op], mark: bytes = b"") -> tuple[Entry, bytes]:
+    """Return an entry as it will be read back, and its bytes. One that cannot be read is refused.
+
+    Raises:
+        InvalidInputError: It is.
+    """
     try:
-        body = encode_entry(Entry(now_ns, who.user, who.host, who.pid, who.run, tuple(ops)))
+        body = encode_entry(Entry(now_ns, who.user, who.host, who.pid, who.run, tuple(ops)), mark)
         return decode_entry(body), body
     except (ValueError, ArtfsError) as error:
         raise InvalidInputError(f"the change cannot be written down: {error}") from error

@@ -343,12 +343,27 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     ops: tuple[Op, ...]
 
 
+class _MarkedEntry(Entry, frozen=True, array_like=True):
+    """An entry with a field that readers pass over: no other record has the same bytes."""
+
+    mark: bytes = b""
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Entry)
 
 
-def encode_entry(entry: Entry) -> bytes:
-    """Return a record's body."""
+def encode_entry(entry: Entry, mark: bytes = b"") -> bytes:
+    """Return a record's body.
+
+    Args:
+        entry: The entry.
+        mark: Random bytes, by which a writer knows its own record where many machines write; empty: none, as in a
+            local journal.
+    """
+    if mark:
+        fields = entry.time_ns, entry.user, entry.host, entry.pid, entry.run, entry.ops
+        return _encoder.encode(_MarkedEntry(*fields, mark=mark))
     return _encoder.encode(entry)
 
 

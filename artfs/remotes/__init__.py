@@ -5,9 +5,10 @@ of writes rests on is one thing that all of them do: to create an object only wh
 """
 
 from artfs.remotes.bucket import BucketRemote
+from artfs.remotes.commit_log import CommitLog
 from artfs.remotes.directory import DirectoryRemote
 from artfs.remotes.open_remote import open_remote
 from artfs.remotes.probe import check_conditions
 from artfs.remotes.remote import ListedObject, Remote
 
-__all__ = ["BucketRemote", "DirectoryRemote", "ListedObject", "Remote", "check_conditions", "open_remote"]
+__all__ = ["BucketRemote", "CommitLog", "DirectoryRemote", "ListedObject", "Remote", "check_conditions", "open_remote"]

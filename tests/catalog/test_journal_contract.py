@@ -1,7 +1,8 @@
-"""Every journal keeps the same contract: in files, in files that roll often, and in memory."""
+"""Every journal keeps the same contract: in files, in files that roll often, in memory, and in objects that fail."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,18 +11,27 @@ import pytest
 
 from artfs.catalog import Journal, LocalJournal, journal
 from artfs.catalog.journal import JournalConflictError, Position
+from artfs.catalog.remote_journal import RemoteJournal
 from artfs.errors import IntegrityError
 from artfs.format.journal import encode_record
+from artfs.remotes import CommitLog
 from tests.support.data.catalogs import STORE_ID
+from tests.support.faults.faultyremote import FaultyRemote
 from tests.support.models.memoryjournal import MemoryJournal, RacedJournal
+from tests.support.models.memoryremote import MemoryRemote
 
 START = Position.start(STORE_ID)
 
 
-@pytest.fixture(params=["local", "rolling", "memory", "raced"])
+@pytest.fixture(params=["local", "rolling", "memory", "raced", "remote"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     if request.param == "rolling":
         monkeypatch.setattr(journal, "SEGMENT_SIZE", 300)
+    if request.param == "remote":
+        remote = FaultyRemote(MemoryRemote(), random.Random(7), lost=0.3, conflicts=0.2, unavailable=0.2)
+        with RemoteJournal(CommitLog(remote, sleep=lambda _seconds: None), tmp_path, STORE_ID) as journal_of_objects:
+            yield journal_of_objects
+        return
     if request.param in {"local", "rolling"}:
         with LocalJournal(tmp_path) as local:
             yield local

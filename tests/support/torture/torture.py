@@ -13,6 +13,7 @@
     fuzz      coverage-guided fuzzing of each decoder of stored bytes, which share the minutes; `--decoder`: of one
     index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
     references  8 readers in a mount share out 1 GB of objects elsewhere three times, with a cache of 200 MB
+    machines  8 machines x 20 commits to one store at a URL, over requests that fail: a directory and two S3 servers
     repair    packs damaged, cut off, moved and removed at random, and repaired, ten times a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -49,6 +50,7 @@ from tests.support.objects.farstore import far_store, read_by_many
 from tests.support.torture.crowd.run import run_crowd
 from tests.support.torture.fuzz.run import fuzz_all
 from tests.support.torture.fuzz.targets import TARGETS
+from tests.support.torture.machines import commit_at_once_everywhere
 from tests.support.torture.powercut.devices import FILE_SYSTEMS
 from tests.support.torture.powercut.powercuts import CUTS_A_ROUND, HISTORIES, check_power_cuts, cut_power
 from tests.support.torture.stagingfaults.run import play_all, wrongs
@@ -178,6 +180,7 @@ _OTHERS: dict[str, Callable[[int], None]] = {
     "damage": _damage,
     "index": _index,
     "references": _references,
+    "machines": commit_at_once_everywhere,
     "repair": _repair,
     "powercut": _powercut,
 }
