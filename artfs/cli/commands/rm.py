@@ -180,7 +180,9 @@ def _note_unused_tags(keep_tags: Sequence[str], judged: Sequence[_Judged]) -> No
     used = {tag for _name, version, _by in judged for tag in version.tags}
     for tag in dict.fromkeys(keep_tags):
         if tag not in used:
-            print_note(printable(f"--keep-tag {tag} keeps nothing: no version here has that tag; look for a misspelling"))
+            print_note(
+                printable(f"--keep-tag {tag} keeps nothing: no version here has that tag; look for a misspelling")
+            )
 
 
 def _refuse_contradictions(

@@ -14,6 +14,7 @@
     index     every bit of a small store's index flipped: a round is one time through (about 20 minutes)
     references  8 readers in a mount share out 1 GB of objects elsewhere three times, with a cache of 200 MB
     machines  8 machines x 20 commits to one store at a URL, over requests that fail: a directory and two S3 servers
+    remote-model    the model of that store, with its writers, gc and orphans: 20,000 histories a round (a minute)
     repair    packs damaged, cut off, moved and removed at random, and repaired, ten times a round
 
 Without a name, one after the other. Each round has a seed of its own, which is printed: `--seed` runs that round again,
@@ -44,6 +45,7 @@ from tests.support.faults.fault_child import FAULTS, SCENARIOS
 from tests.support.faults.faults import check_run, run_all
 from tests.support.faults.indexflips import flip_index
 from tests.support.faults.repairs import repair_at_random
+from tests.support.models.remotemodel import play
 from tests.support.models.twinmachine import machine_on
 from tests.support.mounts.stagedstore import StagedStore
 from tests.support.objects.farstore import far_store, read_by_many
@@ -58,6 +60,7 @@ from tests.support.torture.stagingfaults.run import play_all, wrongs
 _CROWD_SECONDS = 60.0
 _CACHE = 200_000_000
 _OBJECTS = 125
+_HISTORIES_OF_THE_MODEL = 20_000
 _LARGE_OBJECT = 8_000_000
 _Machine = type[RuleBasedStateMachine]
 _SETTINGS = settings(
@@ -154,6 +157,11 @@ def _references(number: int) -> None:
         assert far.mounted.troubles() == []
 
 
+def _remote_model(number: int) -> None:
+    for history in range(_HISTORIES_OF_THE_MODEL):
+        play(number + history)
+
+
 def _crowd(number: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="artfs-torture-") as top:
         crowded = run_crowd(Path(top), number, readers=16, committers=4, seconds=seconds)
@@ -181,6 +189,7 @@ _OTHERS: dict[str, Callable[[int], None]] = {
     "index": _index,
     "references": _references,
     "machines": commit_at_once_everywhere,
+    "remote-model": _remote_model,
     "repair": _repair,
     "powercut": _powercut,
 }
