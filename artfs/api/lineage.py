@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from artfs.catalog import EdgeKind, Run, Version
-from artfs.lineage import current_view
+from artfs.lineage import StepFiles, current_view
 from artfs.lineage.graph import Direction, version_key, walk
 from artfs.store.store import Store
 
-__all__ = ["logged_by", "reachable", "used_by"]
+__all__ = ["logged_by", "reachable", "step_when_logged", "used_by"]
 
 
 def logged_by(store: Store, version: Version) -> Run | None:
@@ -16,6 +16,14 @@ def logged_by(store: Store, version: Version) -> Run | None:
         return None
     with store.catalog.view() as view:
         return view.resolve_run(version.logged_by)
+
+
+def step_when_logged(store: Store, version: Version) -> int | None:
+    """Return the last step in the history of the run that made a version, of those before; None if there is none."""
+    if version.logged_by is None:
+        return None
+    rows = StepFiles(store.layout.steps, version.logged_by).rows()
+    return max((row["_step"] for row in rows if row["_timestamp"] * 1e9 <= version.created_ns), default=None)
 
 
 def used_by(store: Store, version: Version) -> list[Run]:

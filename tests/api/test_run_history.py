@@ -193,6 +193,19 @@ def test_a_pickled_run_goes_on_at_its_step(run: artfs.Run) -> None:
     run.finish()
 
 
+def test_an_artifact_knows_the_step_at_which_it_was_logged(run: artfs.Run, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    early = run.log_artifact(tmp_path / "a", name="early")
+    for _ in range(3):
+        run.log({"a": 1})
+    model = run.log_artifact(tmp_path / "a", name="model")
+    run.log({"a": 1})
+    run.finish()
+    assert (early.history_step, model.history_step) == (None, 2)
+    assert artfs.Api(run.store_path).artifact("model:v0").history_step == 2
+    assert artfs.Artifact("draft", store=run.store_path).history_step is None
+
+
 def test_ten_thousand_steps_of_ten_values_are_kept_in_less_than_three_megabytes(run: artfs.Run) -> None:
     random = np.random.default_rng(1)
     for values in random.normal(size=(10_000, 10)).tolist():

@@ -211,6 +211,11 @@ class Artifact(ReadMethods, AddMethods):
         row = lineage.logged_by(self.store, self.row)
         return None if row is None else Run(self.store, row)
 
+    @property
+    def history_step(self) -> int | None:
+        """The last step that its run had logged before it; None before it is logged, outside of runs, without steps."""
+        return None if self._version is None else lineage.step_when_logged(self.store, self.row)
+
     @logged_only
     def used_by(self) -> list[Run]:
         """The runs that used it, in the order of time.

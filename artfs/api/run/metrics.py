@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from artfs.api.run.attributes import RunAttributes
 from artfs.api.run.run_steps import RunSteps
 from artfs.api.run.summary_rules import Metric, MetricSummary, parse_rules
 from artfs.catalog import Run as Row
+from artfs.errors import StorageError
 from artfs.lineage import StepFiles
 from artfs.store.store import Store
 
@@ -118,6 +120,11 @@ class RunMetrics(RunAttributes):
             said = self._said_of(name)
             self._over[name] = None if said is None or said.step_metric == name else said.step_metric
         return self._over[name]
+
+    def _update_first(self) -> None:
+        super()._update_first()
+        with suppress(StorageError):  # `finish` says it
+            self._steps.flush()
 
     def _log_at_end(self) -> None:
         self._steps.close()

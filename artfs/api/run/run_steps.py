@@ -93,9 +93,17 @@ class RunSteps:
             IntegrityError: The history is damaged.
             StorageError: It cannot be read or written.
         """
+        self.flush()
+        return self._files.rows()
+
+    def flush(self) -> None:
+        """Write what was logged up to now.
+
+        Raises:
+            StorageError: The system refused.
+        """
         if self._writer is not None and self._writer.pid == os.getpid():
             self._writer.flush()
-        return self._files.rows()
 
     def close(self) -> None:
         """Write all.
