@@ -1,8 +1,9 @@
 """Names that users write, parsed once at the edge into values that cannot be wrong.
 
 The rules are the table of the user documentation: artifact names and types are words of letters, digits, `_`, `.` and
-`-`; an alias is any printable text without `/` and `:`; `vN` is always a version index; entry paths are relative,
-`/`-separated bytes without empty, `.` or `..` parts.
+`-`, and a name may have a project, another such word, before it and a slash; an alias
+is any printable text without `/` and `:`; `vN` is always a version index; entry paths are relative, `/`-separated
+bytes without empty, `.` or `..` parts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from artfs.errors import InvalidInputError, NotFoundError
 
@@ -28,11 +29,14 @@ __all__ = [
     "ArtifactPattern",
     "ArtifactType",
     "EntryPath",
+    "PathRef",
+    "Project",
     "RunId",
     "Tag",
     "VersionRange",
     "VersionRef",
     "are_entry_names",
+    "in_project",
     "is_entry_name",
     "is_run_id",
     "is_version_like",
@@ -40,21 +44,27 @@ __all__ = [
     "parse_artifact_name",
     "parse_artifact_type",
     "parse_distributed_id",
+    "parse_draft_name",
     "parse_entry_path",
     "parse_path_ref",
+    "parse_project",
     "parse_ref",
     "parse_ref_or_range",
     "parse_run_id",
     "parse_selection",
     "parse_store_path",
     "parse_tag",
+    "parse_wanted_name",
     "printable",
+    "project_of",
     "quoted",
     "validate_entry_name",
     "version_index",
 ]
 
 ArtifactName = NewType("ArtifactName", str)
+"""`NAME`, or `PROJECT/NAME` of an artifact that is in a project."""
+Project = NewType("Project", str)
 ArtifactType = NewType("ArtifactType", str)
 Alias = NewType("Alias", str)
 Tag = NewType("Tag", str)
@@ -103,12 +113,67 @@ def quoted(text: str | bytes) -> str:
 
 
 def parse_artifact_name(text: str) -> ArtifactName:
-    """Check an artifact's name.
+    """Check an artifact's name: `NAME`, or `PROJECT/NAME`.
 
     Raises:
         InvalidInputError: The name breaks the rule.
     """
+    project, slash, name = text.partition("/")
+    if slash:
+        return ArtifactName(f"{parse_project(project)}/{_word(name, 'artifact name')}")
     return ArtifactName(_word(text, "artifact name"))
+
+
+def parse_wanted_name(text: str, project: str | None = None) -> ArtifactName:
+    """Parse an artifact's name as a user gives it, as the one of `parse_ref`.
+
+    Raises:
+        InvalidInputError: The name breaks the rule.
+    """
+    return parse_artifact_name(in_project(text, project))
+
+
+def parse_draft_name(text: str) -> str:
+    """Check the name of a draft, which is that of a directory.
+
+    Raises:
+        InvalidInputError: The name breaks the rule.
+    """
+    return _word(text, "draft name")
+
+
+def parse_project(text: str) -> Project:
+    """Check a project's name.
+
+    Raises:
+        InvalidInputError: The name breaks the rule.
+    """
+    return Project(_word(text, "project name"))
+
+
+def project_of(name: str) -> str | None:
+    """Return the project that an artifact's name has before its slash; None: it is in no project."""
+    project, slash, _name = name.partition("/")
+    return project if slash else None
+
+
+def in_project(name: str, project: str | None) -> str:
+    """Return a name as a user gives it, with the project that it means.
+
+    Args:
+        name: `[[ENTITY/]PROJECT/]NAME`, with anything after a colon. The entity is dropped: a store is one. A slash
+            before it says that it is in no project.
+        project: That of a name without one; None: no project.
+    """
+    before, colon, selector = name.partition(":")
+    parts = before.split("/")
+    if len(parts) == 2 and not parts[0]:
+        before = parts[1]
+    elif len(parts) == 3:
+        before = f"{parts[1]}/{parts[2]}"
+    elif len(parts) == 1 and project is not None:
+        before = f"{project}/{before}"
+    return f"{before}{colon}{selector}"
 
 
 def parse_artifact_type(text: str) -> ArtifactType:
@@ -247,13 +312,17 @@ class VersionRef:
         return f"{self.name}:{selector}"
 
 
-def parse_ref(text: str) -> VersionRef:
-    """Parse `NAME`, `NAME:vN` or `NAME:ALIAS`; the bare name means `latest`.
+def parse_ref(text: str, project: str | None = None) -> VersionRef:
+    """Parse `[[ENTITY/]PROJECT/]NAME`, alone or with `:vN` or `:ALIAS`; the bare name means `latest`.
+
+    Args:
+        text: The reference.
+        project: That of a name without one; None: no project.
 
     Raises:
         InvalidInputError: Not of that form.
     """
-    name, colon, selector = text.partition(":")
+    name, colon, selector = in_project(text, project).partition(":")
     artifact = parse_artifact_name(name)
     if not colon:
         return VersionRef(artifact)
@@ -279,8 +348,8 @@ class VersionRange:
         return f"{self.name}:v{self.first}-v{self.last}"
 
 
-def parse_ref_or_range(text: str) -> VersionRef | VersionRange:
-    """Parse a reference, or `NAME:vN-vM`.
+def parse_ref_or_range(text: str, project: str | None = None) -> VersionRef | VersionRange:
+    """Parse a reference, or `NAME:vN-vM`; `project` is as for `parse_ref`.
 
     Raises:
         InvalidInputError: Not of that form, or a range that ends before it begins.
@@ -288,7 +357,8 @@ def parse_ref_or_range(text: str) -> VersionRef | VersionRange:
     name, _colon, selector = text.partition(":")
     match = _VERSION_RANGE.match(selector)
     if match is None:
-        return parse_ref(text)
+        return parse_ref(text, project)
+    name = in_project(name, project)
     first, last = version_index(match[1]), version_index(match[2])
     if first is None or last is None or last < first:
         raise InvalidInputError(f"{quoted(text)} ends before it begins: write the lower version first, as v0-v7")
@@ -312,33 +382,54 @@ class ArtifactPattern:
         """
         if _WILDCARDS.isdisjoint(self.pattern):
             return [ArtifactName(self.pattern)]
-        found = [ArtifactName(name) for name in names if fnmatchcase(name, self.pattern)]
+        depth = self.pattern.count("/")
+        found = [ArtifactName(name) for name in names if name.count("/") == depth and fnmatchcase(name, self.pattern)]
         if not found:
             raise NotFoundError(f"no artifact is called like {quoted(self.pattern)}: `artfs ls` shows which there are")
         return found
 
 
-def parse_selection(text: str) -> VersionRef | VersionRange | ArtifactPattern:
+def parse_selection(text: str, project: str | None = None) -> VersionRef | VersionRange | ArtifactPattern:
     """Parse `NAME:vN`, `NAME:ALIAS`, `NAME:vN-vM`, or an artifact's name or a pattern of names.
+
+    A pattern without a slash fits names of no project, or of `project`.
 
     Raises:
         InvalidInputError: Not of that form, or a range that ends before it begins.
     """
     if ":" in text:
-        return parse_ref_or_range(text)
+        return parse_ref_or_range(text, project)
+    text = in_project(text, project)
     if _WILDCARDS.isdisjoint(text):
         parse_artifact_name(text)
     return ArtifactPattern(text)
 
 
-def parse_path_ref(text: str) -> tuple[VersionRef, EntryPath]:
-    """Parse `REF/PATH`, or `REF` alone for the version's root.
+class PathRef(NamedTuple):
+    """`REF/PATH` as a user wrote it; `View.locate` says where the reference ends and the path begins.
+
+    Attributes:
+        ref: What is before the first slash, read as a reference of no project.
+        path: What is behind it.
+        first_is_bare: There is no colon before the first slash: it may be a project or an entity.
+        project: That of a name without one; None: no project.
+    """
+
+    ref: VersionRef
+    path: EntryPath = ()
+    first_is_bare: bool = False
+    project: str | None = None
+
+
+def parse_path_ref(text: str, project: str | None = None) -> PathRef:
+    """Parse `REF/PATH`, or `REF` alone for the version's root; `project` is as for `parse_ref`.
 
     Raises:
         InvalidInputError: The reference or the path is malformed.
     """
     ref, _slash, path = text.partition("/")
-    return parse_ref(ref), parse_entry_path(path.strip("/")) if path.strip("/") else ()
+    parts = parse_entry_path(path.strip("/")) if path.strip("/") else ()
+    return PathRef(parse_ref(ref), parts, ":" not in ref, project)
 
 
 def parse_entry_path(path: str | bytes) -> EntryPath:

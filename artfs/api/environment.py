@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from artfs.errors import InvalidInputError
-from artfs.names import parse_store_path
+from artfs.names import parse_project, parse_store_path
 
-__all__ = ["announce_run", "announced_run", "default_store", "wandb_keywords", "withdraw_run"]
+__all__ = ["announce_run", "announced_run", "default_project", "default_store", "wandb_keywords", "withdraw_run"]
 
 _RUN = "ARTFS_RUN_ID"
 _WANDB = {
@@ -39,6 +39,16 @@ def default_store() -> Path:
         return parse_store_path(Path.home() / ".local" / "share" / "artfs")
     except RuntimeError:
         raise InvalidInputError("this user has no home directory: name a store with --store or $ARTFS_STORE") from None
+
+
+def default_project() -> str | None:
+    """Return the project of names without one, `$ARTFS_PROJECT`; None: no project.
+
+    Raises:
+        InvalidInputError: It is no name of a project.
+    """
+    named = os.environ.get("ARTFS_PROJECT")
+    return parse_project(named) if named else None
 
 
 def announced_run() -> str | None:

@@ -55,6 +55,7 @@ from artfs.format.operations import (
     VersionUndeleted,
 )
 from artfs.format.runs import RunEdited, RunFinished, RunLogged, RunOp, RunResumed, RunStarted, RunUsed
+from artfs.names import project_of
 
 if TYPE_CHECKING:
     from artfs.catalog.journal import Position
@@ -247,6 +248,9 @@ class _Applier:
         row = tables.NAMES.get(self._txn, name.encode()) or NameRow(0, 0, 0)
         if row.serial:
             raise _MisfitError(f"the name {name} is taken")
+        view, project = View(self._txn), project_of(name)
+        if view.is_project(name) or (project is not None and view.artifact_by_name(project) is not None):
+            raise _MisfitError(f"the name {name} would make one name a project and an artifact")
         self._put_name(name, NameRow(artifact, max(row.next_index, next_index), artifact))
 
     def _release_name(self, name: str, artifact: int) -> None:

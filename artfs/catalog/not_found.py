@@ -9,7 +9,7 @@ from artfs.names import is_version_like, printable
 from artfs.spelling import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from artfs.catalog.schema import Artifact, Version
     from artfs.names import VersionRef
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["missing_alias", "missing_artifact", "missing_version", "no_versions", "unnamed_artifact"]
 
 
-def missing_artifact(name: str, names: Iterable[str]) -> NotFoundError:
+def missing_artifact(name: str, names: Iterable[str], elsewhere: Sequence[str] = ()) -> NotFoundError:
     """Make the error for a name that no artifact ever had.
 
     Args:
         name: The name.
         names: Names of artifacts that it may be a misspelling of.
+        elsewhere: Names that differ from it in the project alone.
     """
+    if elsewhere:
+        return NotFoundError(f"artifact {name} does not exist: did you mean {_listed(elsewhere)}?")
     said = f"artifact {name} does not exist"
     if is_version_like(name):
         return NotFoundError(f"{said}: a version is named with its artifact, as NAME:{name}")
@@ -31,6 +34,11 @@ def missing_artifact(name: str, names: Iterable[str]) -> NotFoundError:
     if meant is not None:
         return NotFoundError(f"{said}: did you mean {meant}? `artfs ls` shows all")
     return NotFoundError(f"{said}: `artfs ls` shows which do")
+
+
+def _listed(names: Sequence[str]) -> str:
+    named = [f"{name} (of no project: /{name} where one is set)" if "/" not in name else name for name in names[:3]]
+    return " or ".join(named) + (" ..." if len(names) > 3 else "")
 
 
 def unnamed_artifact(name: str, owner: Artifact, newest: Version | None) -> NotFoundError:

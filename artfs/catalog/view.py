@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -38,7 +39,16 @@ from artfs.catalog.schema import (
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.pack import RecordKind
 from artfs.kv.errors import LmdbError
-from artfs.names import LATEST, ArtifactName, ArtifactPattern, VersionRange, VersionRef, parse_run_id
+from artfs.names import (
+    LATEST,
+    ArtifactName,
+    ArtifactPattern,
+    VersionRange,
+    VersionRef,
+    parse_ref,
+    parse_run_id,
+    project_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
     from artfs.format.operations import Origin
     from artfs.format.pack import Location
     from artfs.kv.checked_rows import Table, Txn
+    from artfs.names import EntryPath, PathRef
 
 __all__ = ["View"]
 
@@ -96,6 +107,50 @@ class View:
         """The artifact that has the name."""
         row = self.name_row(name)
         return None if row is None or not row.serial else self.artifact(row.serial)
+
+    def names_in(self, project: str) -> Iterator[tuple[str, NameRow]]:
+        """The names in a project with their rows, those of deleted artifacts too."""
+        for key, row in tables.NAMES.scan(self._txn, f"{project}/".encode()):
+            yield key.decode(), row
+
+    def is_project(self, name: str) -> bool:
+        """True if an artifact that is not deleted is in a project of that name."""
+        return any(row.serial for _name, row in self.names_in(name))
+
+    def project_serial(self, project: str) -> int | None:
+        """The serial of a project's first artifact, deleted or not; None if no artifact is in it.
+
+        A project keeps it as long as that artifact is not renamed.
+        """
+        rows = list(self.names_in(project))
+        if not any(row.serial for _name, row in rows):
+            return None
+        owners = ((name, self.artifact(row.owner)) for name, row in rows)
+        return min(owner.serial for name, owner in owners if owner is not None and owner.name == name)
+
+    def projects(self) -> list[str]:
+        """The projects that artifacts are in, by name."""
+        named = (project_of(key.decode()) for key, row in tables.NAMES.scan(self._txn) if row.serial)
+        return list(dict.fromkeys(project for project in named if project is not None))
+
+    def locate(self, named: PathRef) -> tuple[VersionRef, EntryPath]:
+        """The reference and the path that `REF/PATH` is: the first part may be a project, or an entity before one.
+
+        Raises:
+            InvalidInputError: The part behind a project is no reference.
+        """
+        ref, path = named.ref, named.path
+        if named.first_is_bare and path and self.is_project(ref.name):
+            return self._in_project(ref.name, path)
+        if named.project is not None:
+            ref = VersionRef(ArtifactName(f"{named.project}/{ref.name}"), ref.selector)
+        is_entity = named.first_is_bare and len(path) > 1 and self.artifact_by_name(ref.name) is None
+        if is_entity and self.is_project(project := os.fsdecode(path[0])):
+            return self._in_project(project, path[1:])
+        return ref, path
+
+    def _in_project(self, project: str, path: EntryPath) -> tuple[VersionRef, EntryPath]:
+        return parse_ref(os.fsdecode(path[0]), project), path[1:]
 
     def artifact(self, serial: int) -> Artifact | None:
         """The artifact of that serial, deleted or not."""
@@ -209,7 +264,13 @@ class View:
 
     def missing_artifact(self, name: str) -> NotFoundError:
         """Make the error for a name that no artifact ever had; it says what to do."""
-        return missing_artifact(name, self._names_like(name))
+        return missing_artifact(name, self._names_like(name), self._elsewhere(name))
+
+    def _elsewhere(self, name: str) -> list[str]:
+        """The names by which artifacts of the same last part are in other projects, or in none; the first few."""
+        last = name.rpartition("/")[2]
+        found = (artifact.name for artifact in islice(self.artifacts(), _NAMES_COMPARED))
+        return [other for other in found if other != name and other.rpartition("/")[2] == last]
 
     def missing_alias(self, name: str, artifact: int, alias: str) -> NotFoundError:
         """Make the error for an alias that an artifact does not have; it says what to do."""

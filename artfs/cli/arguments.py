@@ -21,14 +21,16 @@ from artfs.names import (
     ArtifactPattern,
     VersionRange,
     VersionRef,
+    in_project,
     parse_alias,
-    parse_artifact_name,
     parse_artifact_type,
+    parse_draft_name,
     parse_path_ref,
     parse_ref,
     parse_ref_or_range,
     parse_selection,
     parse_tag,
+    parse_wanted_name,
     quoted,
     version_index,
 )
@@ -108,29 +110,42 @@ class _Named(_Parsed[T]):
 
     Args:
         name: Its name in the help.
-        parse: Raises InvalidInputError for what is not allowed.
+        parse: Parses it, with the project of names without one; raises InvalidInputError for what is not allowed.
         words: What a shell is offered.
         inside: A path in a mount that goes into a version means the version.
     """
 
     def __init__(
-        self, name: str, parse: Callable[[str], T], words: Candidates | None = None, *, inside: bool = False
+        self,
+        name: str,
+        parse: Callable[[str, str | None], T],
+        words: Candidates | None = None,
+        *,
+        inside: bool = False,
     ) -> None:
-        super().__init__(name, parse, words)
+        super().__init__(name, lambda text: parse(text, None), words)
+        self._parse_in = parse
         self._inside = inside
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> T:
         """Parse the text; for one that names more than is wanted, show the form that works."""
         mounted = None if ctx is None else ref_of_path(value, ctx.ensure_object(Settings))
         if mounted is not None:
-            value = mounted.partition("/")[0] if self._inside else mounted
+            value = _version_of(mounted) if self._inside else mounted
+        project = None if ctx is None or mounted is not None else ctx.ensure_object(Settings).project
         try:
-            return self._parse(value)
+            return self._parse_in(value, project)
         except InvalidInputError:
             form = None if param is None or ctx is None else wanted_form(value, param, ctx)
             if form is None:
                 raise
         raise InvalidInputError(form)
+
+
+def _version_of(path_ref: str) -> str:
+    """Cut the path off a reference with one; what has a colon is before it, or is nothing but a name."""
+    name, colon, rest = path_ref.partition(":")
+    return f"{name}{colon}{rest.partition('/')[0]}"
 
 
 class _MountPoint(click.Path):
@@ -175,10 +190,11 @@ def _no_constant(text: str) -> None:
     raise ValueError(text)
 
 
-def _version(value: str) -> str:
+def _version(value: str, project: str | None) -> str:
     """Check `vN` or a reference; the caller knows the artifact of a bare `vN`."""
     if version_index(value) is None:
-        parse_ref(value)
+        parse_ref(value, project)
+        return in_project(value, project)
     return value
 
 
@@ -203,7 +219,7 @@ JOB_TYPE = _Parsed("text", _text, candidates.job_types)
 RUN = _Parsed("text", _text, candidates.run_ids)
 TOPIC: click.ParamType[str] = _Parsed("text", str, candidates.help_topics)
 DELETED = _Named("ref", parse_ref, candidates.deleted_versions)
-NAME: click.ParamType[ArtifactName] = _Named("name", parse_artifact_name, candidates.refs)
+NAME: click.ParamType[ArtifactName] = _Named("name", parse_wanted_name, candidates.refs)
 TYPE = _Parsed("type", parse_artifact_type, candidates.artifact_types)
 ALIAS = _Parsed("alias", parse_alias, candidates.aliases)
 TAG = _Parsed("tag", parse_tag, candidates.tags)
@@ -215,7 +231,7 @@ SELECTION: click.ParamType[VersionRef | VersionRange | ArtifactPattern] = _Named
 )
 REF_OR_RANGE: click.ParamType[VersionRef | VersionRange] = _Named("ref", parse_ref_or_range, candidates.refs)
 VERSION: click.ParamType[str] = _Named("version", _version, candidates.refs)
-DRAFT: click.ParamType[str] = _Parsed("draft", parse_artifact_name)
+DRAFT: click.ParamType[str] = _Parsed("draft", parse_draft_name)
 SUBPATH: click.ParamType[str] = _Parsed("subpath", str, candidates.subpaths)
 PATH_REF = _Named("ref/path", parse_path_ref, candidates.paths)
 METADATA = _Parsed("key=value", _metadata)

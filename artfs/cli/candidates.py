@@ -57,16 +57,19 @@ def _refs(view: View, typed: str) -> Iterator[tuple[str, str | None]]:
 
 def paths(ctx: click.Context, typed: str) -> Iterator[tuple[str, str | None]]:
     """References; after a slash what is in that directory of the version. Directories end in a slash."""
-    if "/" not in typed:
+    if ":" not in typed:
         yield from refs(ctx, typed)
+    if "/" not in typed:
+        yield from refs(ctx, typed) if ":" in typed else ()
         return
     from artfs.format.node import Kind
     from artfs.names import parse_path_ref
     from artfs.store.read.symlinks import entry_to_list
 
     above = typed.rpartition("/")[0]
-    ref, path = parse_path_ref(above)
-    with ctx.ensure_object(Settings).open_store() as store:
+    settings = ctx.ensure_object(Settings)
+    with settings.open_store() as store:
+        ref, path = settings.locate(store, parse_path_ref(above, settings.project))
         directory = entry_to_list(store, store.version(ref), path)
         if directory.kind == Kind.DIRECTORY:
             for child in store.children(directory):

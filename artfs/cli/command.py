@@ -9,6 +9,7 @@ import click
 
 from artfs.cli.render.messages import be_quiet
 from artfs.cli.settings import Settings
+from artfs.names import parse_project
 
 __all__ = ["ArtfsCommand", "ArtfsGroup", "ExtraArgumentsError", "command", "debug_option", "store_option"]
 
@@ -30,6 +31,24 @@ def store_option(*, show: bool) -> _Decorator:
         hidden=not show,
         help="The store. Default: $ARTFS_STORE, else $XDG_DATA_HOME/artfs or ~/.local/share/artfs.",
         type=click.Path(readable=False),
+    )
+
+
+def _set_project(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Settings).project = parse_project(value)
+
+
+def project_option(*, show: bool) -> _Decorator:
+    """Make the option `--project NAME`, which is read before the arguments; the help of single commands hides it."""
+    return click.option(
+        "--project",
+        metavar="NAME",
+        expose_value=False,
+        is_eager=True,
+        callback=_set_project,
+        hidden=not show,
+        help="The project of names without one. Default: $ARTFS_PROJECT, else none.",
     )
 
 
@@ -59,8 +78,9 @@ def quiet_option(*, show: bool) -> _Decorator:
 
 
 def common_options(function: Callable[..., Any], *, show: bool = False) -> Callable[..., Any]:
-    """Add the options that may stand before a command and after it: `--store`, `--debug`, `--quiet`."""
-    return store_option(show=show)(debug_option(show=show)(quiet_option(show=show)(function)))
+    """Add the options that may stand before a command and after it: `--store`, `--project`, `--debug`, `--quiet`."""
+    function = debug_option(show=show)(quiet_option(show=show)(function))
+    return store_option(show=show)(project_option(show=show)(function))
 
 
 class ExtraArgumentsError(click.UsageError):

@@ -114,7 +114,7 @@ def _of_one_name(store: Store, words: Sequence[str]) -> tuple[Side, Side] | None
 
 
 def _is_path(word: str) -> bool:
-    return "/" in word or word in (".", "..")
+    return word in (".", "..") or word.startswith(("/", "./", "../")) or ("/" in word and ":" not in word)
 
 
 def _may_be_directory(word: str) -> bool:

@@ -37,7 +37,21 @@ def ref_of_path(word: str, settings: Settings) -> str | None:
         return None
     mount, (artifact, *rest) = place
     _use_store_of(mount, settings, word)
+    if rest and _is_project(os.path.join(mount.mountpoint, artifact), mount):
+        artifact, rest = f"{artifact}/{rest[0]}", rest[1:]
     return f"{artifact}:{'/'.join(rest)}" if rest else artifact
+
+
+def _is_project(path: str, mount: MountInfo) -> bool:
+    """True if a directory at the top of a mount is a project's, by its inode number."""
+    if os.fspath(mount.root) != "/":  # a part of it is mounted elsewhere
+        return False
+    from artfs.vfs.inodes import PROJECT_POSITION, position_of
+
+    try:
+        return position_of(os.stat(path).st_ino) == PROJECT_POSITION
+    except OSError:
+        return False
 
 
 def is_in_mount(path: str) -> bool:

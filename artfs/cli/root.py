@@ -69,8 +69,9 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
-    epilog="REF is NAME, NAME:vN or NAME:ALIAS; a bare NAME means NAME:latest. --store, --debug and -q may stand after "
-    "the command too. `artfs help commands` tells of exit codes, JSON and the environment.",
+    epilog="REF is [PROJECT/]NAME, alone or with :vN or :ALIAS; alone it means :latest. --store, --project, "
+    "--debug and -q may stand after the command too. `artfs help commands` tells of exit codes, JSON and the "
+    "environment.",
     no_args_is_help=False,
     invoke_without_command=True,
 )

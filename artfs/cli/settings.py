@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.api.environment import announced_run, default_store
+from artfs.api.environment import announced_run, default_project, default_store
 from artfs.names import parse_store_path
 
 if TYPE_CHECKING:
     from artfs.catalog import Version
-    from artfs.names import ArtifactName, VersionRef
+    from artfs.names import ArtifactName, EntryPath, PathRef, VersionRef
     from artfs.store import Store
 
 __all__ = ["Settings"]
@@ -25,9 +25,11 @@ class Settings:
 
     Attributes:
         store: Value of `--store`; None: `default_store`.
+        project: The project of names without one: value of `--project`, else `$ARTFS_PROJECT`; None: no project.
     """
 
     store: str | None = None
+    project: str | None = field(default_factory=default_project)
 
     @property
     def store_path(self) -> Path:
@@ -94,6 +96,11 @@ class Settings:
             if self.store_path.exists():
                 raise
             raise NotFoundError(f"artifact {name} does not exist: {error}") from error
+
+    def locate(self, store: Store, named: PathRef) -> tuple[VersionRef, EntryPath]:
+        """Find out where the reference ends and the path begins in `REF/PATH`."""
+        with store.catalog.view() as view:
+            return view.locate(named)
 
     def run_in(self, store: Store) -> str | None:
         """Find the run that this command is part of, if it is a run of that store."""

@@ -24,7 +24,7 @@ def wanted_form(value: str, param: click.Parameter, ctx: click.Context) -> str |
         What to say; None if the argument names nothing in a store.
     """
     try:
-        ref, path = parse_path_ref(value)
+        ref, path, *_more = parse_path_ref(value)
     except InvalidInputError:
         return None
     named = value.partition("/")[0] if path else ref.name

@@ -40,7 +40,7 @@ from artfs.drafts.namespace.inodes import inode_from_entry
 from artfs.errors import ConflictError, IntegrityError, InvalidInputError, NotFoundError, StorageError
 from artfs.files import sync_directory
 from artfs.files.store_files import make_directory, open_file, remove_file, remove_tree, rename
-from artfs.names import RESERVED_NAME, parse_artifact_name
+from artfs.names import RESERVED_NAME, parse_artifact_name, parse_draft_name
 from artfs.store import Store, root_entry
 
 __all__ = ["MAX_NUMBER", "DraftLocation", "DraftRegistry", "room_of"]
@@ -180,7 +180,7 @@ class DraftRegistry:
             StorageError: The system refused; nothing was made.
         """
         version, base, seen = _find_version(store, request)
-        location = self.create(request.as_name or request.artifact, request.artifact, version, base, owner, seen=seen)
+        location = self.create(request.draft_name, request.artifact, version, base, owner, seen=seen)
         if version is not None and _is_removed(store, version):  # before gc could see the draft
             self.remove(location)
             raise NotFoundError(f"{base} was deleted meanwhile, and gc has removed its contents: name another version")
@@ -300,7 +300,7 @@ class DraftRegistry:
 
 
 def _check_name(name: str) -> None:
-    parse_artifact_name(name)
+    parse_draft_name(name)
     if name.encode() == RESERVED_NAME:
         raise InvalidInputError(f"a draft cannot be called {name!r}: choose another directory for it")
 

@@ -30,12 +30,13 @@ class CatalogCache:
         self._snapshot_id = catalog.environment.snapshot_id
         self._cached_at = -1
         self._rows: dict[int | tuple[int, str], Row | None] = {}
+        self._projects: dict[str, int | None] = {}
 
     def _current_rows(self) -> dict[int | tuple[int, str], Row | None]:
         """Return the rows cached since the last commit; one read after this call may be newer, never older."""
         now = self._snapshot_id()
-        if now != self._cached_at or len(self._rows) >= _MAX_ROWS:
-            self._rows = {}
+        if now != self._cached_at or len(self._rows) + len(self._projects) >= _MAX_ROWS:
+            self._rows, self._projects = {}, {}
             self._cached_at = now
         return self._rows
 
@@ -54,6 +55,14 @@ class CatalogCache:
             with self._catalog.view() as view:
                 rows[key] = view.artifact_by_name(name)
         return rows[key]
+
+    def project_serial(self, name: str) -> int | None:
+        """Return the serial that the directory of a project has; None if there is no such project."""
+        self._current_rows()
+        if name not in self._projects:
+            with self._catalog.view() as view:
+                self._projects[name] = view.project_serial(name)
+        return self._projects[name]
 
     def member(self, artifact: int, name: str) -> Row | None:
         """Return the version or alias of a name in the directory of an artifact.

@@ -3,10 +3,13 @@
 It knows no protocol: `fuse/readonly` translates it to FUSE. Its only state is a cache of immutable facts, so any number
 of processes may answer for the same tree.
 
-    /                   a directory per artifact       volatile
-    /animals/           versions and aliases           volatile
-    /animals/latest     a symlink to `vN`              volatile
-    /animals/v3/...     the version's entries          immutable
+    /                   a directory per artifact of no project, and per project
+    /zoo/               a project: a directory per artifact of it
+    /animals/           versions and aliases
+    /animals/latest     a symlink to `vN`
+    /animals/v3/...     the version's entries
+
+What is in a version is immutable, all above it volatile.
 """
 
 from __future__ import annotations
@@ -22,17 +25,18 @@ from artfs.errors import IntegrityError, InvalidInputError, NotFoundError, Sourc
 from artfs.format.digest import Data
 from artfs.format.node import Entry, Kind
 from artfs.format.reference import decode_reference
-from artfs.names import printable
+from artfs.names import printable, project_of
 from artfs.store import Store, root_entry
 from artfs.store.reader_leases import OpenCounts
 from artfs.store.tree.holes import hole_bytes
 from artfs.vfs.attributes import DIRECTORY_SIZE, Attr, attr_of_entry
 from artfs.vfs.catalog_cache import CatalogCache
-from artfs.vfs.inodes import ROOT_INODE, inode, position_of, serial_of
+from artfs.vfs.inodes import PROJECT_POSITION, ROOT_INODE, inode, position_of, serial_of
 
 __all__ = ["StoreView"]
 
 _MAX_ENTRIES = 4096
+_PROJECTS = 1 << 40  # the first offset of projects in the root directory
 _ROWS_AT_A_TIME = 64  # about as many as one answer to the kernel has room for
 
 
@@ -95,6 +99,14 @@ class StoreView:
             raise NotFoundError("no such inode")
         return row
 
+    def _project(self, ino: int) -> str | None:
+        """Return the project that an inode is the directory of; None if it is another's."""
+        if position_of(ino) != PROJECT_POSITION:
+            return None
+        row = self._rows.by_serial(serial_of(ino))
+        project = project_of(row.name) if isinstance(row, Artifact) else None
+        return None if project is None or self._rows.project_serial(project) is None else project
+
     def attr(self, ino: int) -> Attr:
         """Return the attributes of an inode.
 
@@ -105,6 +117,8 @@ class StoreView:
             return self._root()
         if self._version(serial_of(ino)) is not None:
             return self._attr_of_entry(self._entry(ino), ino)
+        if self._project(ino) is not None:
+            return self._root()._replace(ino=ino)
         return self._attr_of_row(self._row(ino))
 
     def _attr_of_entry(self, entry: Entry, ino: int) -> Attr:
@@ -142,6 +156,8 @@ class StoreView:
         if parent == ROOT_INODE:
             return self._lookup_artifact(name)
         if self._version(serial_of(parent)) is None:
+            if (project := self._project(parent)) is not None:
+                return self._lookup_artifact(f"{project}/".encode() + name)
             return self._lookup_version(parent, name)
         directory = self._entry(parent)
         try:
@@ -159,7 +175,10 @@ class StoreView:
         except UnicodeDecodeError:
             return None
         artifact = self._rows.artifact(text)
-        return None if artifact is None else self._attr_of_row(artifact)
+        if artifact is not None:
+            return self._attr_of_row(artifact)
+        serial = self._rows.project_serial(text)
+        return None if serial is None else self._root()._replace(ino=inode(serial, PROJECT_POSITION))
 
     def _lookup_version(self, parent: int, name: bytes) -> Attr | None:
         try:
@@ -192,8 +211,14 @@ class StoreView:
         Raises:
             NotFoundError: No such directory.
         """
+        if ino == ROOT_INODE:
+            yield from self._list_root(offset)
+            return
+        if (project := self._project(ino)) is not None:
+            yield from self._list_project(project, offset)
+            return
         if self.is_volatile(ino):
-            yield from self._list_rows(0 if ino == ROOT_INODE else serial_of(ino), offset)
+            yield from self._list_rows(serial_of(ino), offset)
             return
         try:
             for position, entries in self._pages.runs(self._entry(ino).node, offset):
@@ -203,6 +228,27 @@ class StoreView:
                     position = next_position  # noqa: PLW2901 # of the next entry
         except IntegrityError as error:
             raise self._explain(ino, error) from error
+
+    def _list_root(self, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
+        """List the artifacts of no project, and behind them the projects, whose offsets are above all serials."""
+        if offset < _PROJECTS:
+            for name, attr, serial in self._list_rows(0, offset):
+                if b"/" not in name:
+                    yield name, attr, serial
+        with self._catalog.view() as view:
+            serials = [(view.project_serial(project) or 0, project) for project in view.projects()]
+        for serial, project in sorted(serials):
+            if _PROJECTS + serial > offset:
+                attr = self._root()._replace(ino=inode(serial, PROJECT_POSITION))
+                yield project.encode(), attr, _PROJECTS + serial
+
+    def _list_project(self, project: str, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
+        with self._catalog.view() as view:
+            serials = sorted(row.serial for _name, row in view.names_in(project) if row.serial > offset)
+        for serial in serials:
+            row = self._rows.by_serial(serial)
+            if isinstance(row, Artifact):
+                yield row.name.rpartition("/")[2].encode(), self._attr_of_row(row), serial
 
     def _list_rows(self, parent: int, offset: int) -> Iterator[tuple[bytes, Attr, int]]:
         while True:

@@ -79,7 +79,7 @@ def test_a_name_that_a_draft_cannot_have_is_refused(registry: DraftRegistry, nam
     with pytest.raises(InvalidInputError):
         registry.create(name, "animals", None, "", _ME)
     with pytest.raises(InvalidInputError):
-        registry.create("draft", "a/b", None, "", _ME)
+        registry.create("draft", "a/b/c", None, "", _ME)
     assert _names(registry) == []
 
 

@@ -161,3 +161,48 @@ def test_damage_is_an_error_that_names_the_path_and_its_neighbours_read_on(store
         StoreView(store).read(path.ino, 0, 10)
     other = _walk(view, b"animals", b"v0", b"size-131072")
     assert len(StoreView(store).read(other.ino, 0, other.size)) == 131072
+
+
+def test_a_project_is_a_directory_of_its_artifacts_beside_those_of_none(store: Store, tmp_path: Path) -> None:
+    for name in ("zoo/plants", "lab/animals", "zoo/animals", "later"):
+        store.put([tmp_path / "odd" / "many"], NewVersion(name=name))
+    view = StoreView(store)
+    listed = list(view.listdir(ROOT_INODE))
+    assert [name for name, _attr, _next in listed] == [b"animals", b"later", b"zoo", b"lab"]
+    for at, (found, attr, following) in enumerate(listed):
+        assert view.lookup(ROOT_INODE, found) == attr == view.attr(attr.ino)
+        assert list(view.listdir(ROOT_INODE, following)) == listed[at + 1 :]
+    zoo = _walk(view, b"zoo")
+    assert [name for name, _attr, _next in view.listdir(zoo.ino)] == [b"plants", b"animals"]
+    assert view.readlink(_walk(view, b"zoo", b"animals", b"latest").ino) == b"v0"
+    assert view.xattr(_walk(view, b"zoo", b"animals", b"v0").ino, b"user.artfs.ref") == b"zoo/animals:v0"
+    assert view.lookup(zoo.ino, b"later") is None
+    assert view.lookup(ROOT_INODE, b"none") is None
+
+
+def test_a_project_keeps_its_inode_when_its_first_artifact_is_deleted_and_goes_with_the_last(
+    store: Store, tmp_path: Path
+) -> None:
+    for name in ("zoo/plants", "zoo/animals"):
+        store.put([tmp_path / "odd" / "many"], NewVersion(name=name))
+    view = StoreView(store)
+    zoo = _walk(view, b"zoo")
+    store.catalog.delete_artifact("zoo/plants", current_actor())
+    assert _walk(view, b"zoo").ino == zoo.ino
+    assert [name for name, _attr, _next in view.listdir(zoo.ino)] == [b"animals"]
+    store.catalog.delete_artifact("zoo/animals", current_actor())
+    assert view.lookup(ROOT_INODE, b"zoo") is None
+    with pytest.raises(NotFoundError):
+        view.attr(zoo.ino)
+
+
+def test_the_paths_and_inode_numbers_of_artifacts_of_no_project_are_what_they_were(
+    store: Store, tmp_path: Path
+) -> None:
+    def top() -> dict[bytes, int]:
+        view = StoreView(store)
+        return {name: attr.ino for name, attr in _everything(view, _walk(view, b"animals").ino)}
+
+    before, directory = top(), _walk(StoreView(store), b"animals").ino
+    store.put([tmp_path / "odd" / "many"], NewVersion(name="zoo/animals"))
+    assert (top(), _walk(StoreView(store), b"animals").ino) == (before, directory)

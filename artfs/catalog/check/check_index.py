@@ -33,7 +33,7 @@ from artfs.format.digest import DIGEST_SIZE
 from artfs.format.operations import FIRST_SERIAL
 from artfs.format.pack import PACK_ID_SIZE
 from artfs.kv.errors import LmdbError
-from artfs.names import LATEST
+from artfs.names import LATEST, project_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,11 @@ class _Rows:
             yield Violation("C2", "the index has no state of this schema")
 
     def check_names(self) -> Iterator[Violation]:
-        """C3: a name belongs to one artifact, and an artifact has its name unless it is deleted."""
+        """C3: a name belongs to one artifact, which has it unless it is deleted, and is no project as well."""
+        taken = {name for name, row in self.names.items() if row.serial}
+        for name in sorted(taken):
+            if (project := project_of(name)) in taken:
+                yield Violation("C3", f"name {project} is of an artifact, and a project with {name} in it")
         for name, row in self.names.items():
             artifact = self.artifacts.get(row.serial)
             if row.serial and (

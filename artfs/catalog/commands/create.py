@@ -209,6 +209,7 @@ def _create(plan: Plan, new: NewVersion, tree: Tree, type_: str | None, fields: 
     if row is not None and row.serial:
         artifact = row.serial
     else:
+        plan.take_name(new.name)
         artifact = plan.new_serial()
         plan.ops.append(ArtifactCreated(artifact, new.name, type_ or DEFAULT_TYPE, plan.now_ns))
     index = 0 if row is None else row.next_index

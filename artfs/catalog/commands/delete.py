@@ -142,7 +142,7 @@ def undelete_versions(plan: Plan, name: str, indexes: Collection[int] | None = N
 
     Raises:
         NotFoundError: One of them was not deleted, or gc has taken it; or there is none.
-        ConflictError: One of them is not deleted.
+        ConflictError: One of them is not deleted; or the artifact's name is a project now, or its project an artifact.
     """
     row = plan.view.name_row(parse_artifact_name(name))
     artifact = None if row is None else plan.view.artifact(row.owner)
@@ -156,6 +156,7 @@ def undelete_versions(plan: Plan, name: str, indexes: Collection[int] | None = N
             raise NotFoundError(f"there is no deleted version of {name} to bring back")
     found = [_deleted_version(plan, artifact, index) for index in sorted(indexes, reverse=True)]
     if artifact.deleted:
+        plan.take_name(artifact.name)
         plan.ops.append(ArtifactUndeleted(artifact.serial, name))
     plan.ops.extend(VersionUndeleted(artifact.serial, version.index) for version in found)
     latest = plan.view.alias(artifact.serial, LATEST)

@@ -110,7 +110,8 @@ def rename(plan: Plan, name: str, new: str) -> int:
     Raises:
         InvalidInputError: The new name is not allowed.
         NotFoundError: There is no such artifact.
-        ConflictError: The new name is taken, or was another artifact's, whose version numbers are never used again.
+        ConflictError: The new name is taken, or was another artifact's, whose version numbers are never used again;
+            or it is a project, or in a project that is an artifact.
     """
     artifact = plan.artifact(name)
     new = parse_artifact_name(new)
@@ -121,6 +122,7 @@ def rename(plan: Plan, name: str, new: str) -> int:
         raise ConflictError(
             f"{new} was the name of another artifact, whose version numbers are never used again: choose another name"
         )
+    plan.take_name(new, instead_of=artifact.name)
     plan.ops.append(ArtifactRenamed(artifact.serial, new, name))
     return artifact.serial
 

@@ -120,6 +120,7 @@ def receive_versions(plan: Plan, incoming: Incoming) -> Received:
     Raises:
         InvalidInputError: A value is not allowed.
         TypeMismatchError: An artifact of the same name has another type here.
+        ConflictError: A name is that of a project here, or its project that of an artifact.
     """
     received = Received()
     runs = _Runs(plan, incoming.store, received)
@@ -271,6 +272,7 @@ class _Artifacts:
         """Make the artifact, or undelete it."""
         if target.serial:
             return
+        self._plan.take_name(name)
         came = self._incoming.artifacts[name]
         row = self._view.name_row(name)
         owner = None if row is None else self._view.artifact(row.owner)

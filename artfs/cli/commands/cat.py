@@ -10,7 +10,7 @@ from artfs.cli.render.output import write
 from artfs.cli.settings import Settings
 from artfs.errors import IntegrityError, InvalidInputError
 from artfs.format.node import Kind
-from artfs.names import EntryPath, VersionRef, printable
+from artfs.names import PathRef, printable
 from artfs.store.read.symlinks import entry_through_links
 
 __all__ = ["command"]
@@ -19,7 +19,7 @@ __all__ = ["command"]
 @artfs_command("cat", examples=("artfs cat animals/labels.csv", "artfs cat animals:v0/a.txt animals:v1/a.txt"))
 @click.argument("refs", nargs=-1, required=True, metavar="REF/PATH...", type=PATH_REF)
 @click.pass_obj
-def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) -> None:
+def command(settings: Settings, refs: tuple[PathRef, ...]) -> None:
     """Write files to standard output, byte for byte.
 
     Symlinks are followed inside the version, references read where they are. Every byte is verified before it is
@@ -27,7 +27,8 @@ def command(settings: Settings, refs: tuple[tuple[VersionRef, EntryPath], ...]) 
     """
     with settings.open_store() as store:
         files = []
-        for ref, path in refs:  # all of them exist before the first is written
+        for named in refs:  # all of them exist before the first is written
+            ref, path = settings.locate(store, named)
             name = f"{ref}/{printable(b'/'.join(path))}"
             _path, entry = entry_through_links(store, settings.version_to_read(store, ref), path)
             if entry.kind == Kind.DIRECTORY:

@@ -19,7 +19,7 @@ from artfs.cli.settings import Settings
 from artfs.cli.write_plan import note_overwritten, overwritten_document, print_write_plan, unsaved_error
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
-from artfs.names import EntryPath, VersionRef, parse_entry_path, quoted
+from artfs.names import EntryPath, PathRef, VersionRef, parse_entry_path, quoted
 
 if TYPE_CHECKING:
     from artfs.catalog import Version
@@ -54,7 +54,7 @@ __all__ = ["command"]
 @click.pass_obj
 def command(
     settings: Settings,
-    ref: tuple[VersionRef, EntryPath],
+    ref: PathRef,
     dest: str | None,
     subpath: str | None,
     delete: bool,
@@ -82,10 +82,11 @@ def command(
     from artfs.store.read.symlinks import entry_to_copy
     from artfs.store.read.unsaved import KnownContents, unsaved_files
 
-    version_ref, path = _version_and_path(ref, subpath)
     left = "what was written is whole: the same command goes on with the rest"
     with terminable(left), settings.open_store() as store, progress_bar("writing") as progress:
-        if dest is not None and not ref[1] and not os.path.lexists(dest):
+        located = settings.locate(store, ref)
+        version_ref, path = _version_and_path(located, subpath)
+        if dest is not None and not located[1] and not os.path.lexists(dest):
             otherwise = f"to write into a directory of that name, give it as ./{dest}"
             refuse_forgotten_colon(store, version_ref, dest, "artfs get", otherwise)
         version = settings.version_to_read(store, version_ref)

@@ -14,7 +14,7 @@ from artfs.documents.artifacts import artifact_document, entry_document, version
 from artfs.documents.document import local_time
 from artfs.format.node import Entry, Kind
 from artfs.format.reference import decode_reference
-from artfs.names import EntryPath, Tag, VersionRef, printable
+from artfs.names import EntryPath, PathRef, Tag, VersionRef, printable
 from artfs.store.read.symlinks import entry_to_list
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ __all__ = ["command"]
 @click.pass_obj
 def command(
     settings: Settings,
-    ref: tuple[VersionRef, EntryPath] | None,
+    ref: PathRef | None,
     long: bool,
     recursive: bool,
     tags: tuple[Tag, ...],
@@ -76,7 +76,7 @@ def command(
                 else:
                     _artifacts(view, long, as_json)
             return
-        _entries(store, *ref, recursive=recursive, long=long, as_json=as_json)
+        _entries(store, *settings.locate(store, ref), recursive=recursive, long=long, as_json=as_json)
 
 
 def _artifacts(view: View, long: bool, as_json: bool) -> None:

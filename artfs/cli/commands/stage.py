@@ -62,7 +62,7 @@ def command(
         raise click.UsageError("--new and --from exclude each other: --from shows a version in a new artifact too")
     name = ref.name
     top = os.fspath(staging_of(settings.store_path).mountpoint)
-    draft = directory or name
+    draft = directory or name.rpartition("/")[2]
     place = os.path.join(top, draft)
     if os.path.lexists(place):
         raise ConflictError(

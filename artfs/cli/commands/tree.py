@@ -13,7 +13,7 @@ from artfs.cli.render.output import json_option, print_line, shown, size_text, w
 from artfs.cli.settings import Settings
 from artfs.documents.artifacts import entry_document
 from artfs.format.node import Entry, Kind
-from artfs.names import EntryPath, VersionRef
+from artfs.names import PathRef
 from artfs.store.read.symlinks import entry_to_list
 
 if TYPE_CHECKING:
@@ -29,15 +29,16 @@ __all__ = ["command"]
 @click.option("-L", "--depth", type=click.IntRange(min=1), metavar="N", help="Go N levels down at most.")
 @json_option
 @click.pass_obj
-def command(settings: Settings, ref: tuple[VersionRef, EntryPath], depth: int | None, as_json: bool) -> None:
+def command(settings: Settings, ref: PathRef, depth: int | None, as_json: bool) -> None:
     """Draw a version, or one of its directories, as a tree."""
     with settings.open_store() as store:
-        version = store.version(ref[0])
-        entry = entry_to_list(store, version, ref[1])
+        named, path = settings.locate(store, ref)
+        version = store.version(named)
+        entry = entry_to_list(store, version, path)
         if as_json:
-            _print_json(store, b"/".join(ref[1]), entry, depth)
+            _print_json(store, b"/".join(path), entry, depth)
             return
-        print_line("/".join([f"{ref[0].name}:{version.name}", *map(shown, ref[1])]))
+        print_line("/".join([f"{named.name}:{version.name}", *map(shown, path)]))
         directories = files = 0
         for prefix, child in _drawn(store, entry, depth):
             target = f" -> {shown(child.extra)}" if child.kind == Kind.SYMLINK else ""

@@ -6,7 +6,7 @@ import msgspec
 
 from artfs.drafts.control.commit_request import Token, decode_control
 from artfs.errors import ArtfsError, InvalidInputError, StorageError
-from artfs.names import VersionRef, parse_artifact_name, parse_ref, version_index
+from artfs.names import VersionRef, parse_artifact_name, parse_draft_name, parse_ref, version_index
 
 __all__ = [
     "DiscardRequest",
@@ -31,7 +31,7 @@ class StageRequest(
 
     Attributes:
         artifact: The artifact that a commit makes a version of.
-        as_name: The draft's directory, in JSON `as`; empty: the artifact's name.
+        as_name: The draft's directory, in JSON `as`; empty: the artifact's name without its project.
         from_ref: The version to show, in JSON `from`: a REF, or `vN` of the artifact; empty: the latest, if there is
             one.
         empty: Show nothing.
@@ -43,6 +43,11 @@ class StageRequest(
     from_ref: str = ""
     empty: bool = False
     token: Token = ""
+
+    @property
+    def draft_name(self) -> str:
+        """The draft's directory."""
+        return self.as_name or self.artifact.rpartition("/")[2]
 
     def version_ref(self) -> VersionRef | None:
         """The version that `from_ref` names, if it names one.
@@ -128,7 +133,7 @@ def parse_stage(text: bytes) -> StageRequest:
     request = decode_control(text, StageRequest, "stage")
     parse_artifact_name(request.artifact)
     if request.as_name:
-        parse_artifact_name(request.as_name)
+        parse_draft_name(request.as_name)
     if request.from_ref:
         if request.empty:
             raise InvalidInputError("a draft that is to be empty is made from no version: leave one of the two out")
@@ -143,7 +148,7 @@ def parse_discard(text: bytes) -> DiscardRequest:
         InvalidInputError: It cannot be understood, or has a value that is not allowed.
     """
     request = decode_control(text, DiscardRequest, "discard")
-    parse_artifact_name(request.name)
+    parse_draft_name(request.name)
     return request
 
 
@@ -154,5 +159,5 @@ def parse_undelete(text: bytes) -> UndeleteRequest:
         InvalidInputError: It cannot be understood, or has a value that is not allowed.
     """
     request = decode_control(text, UndeleteRequest, "undelete")
-    parse_artifact_name(request.as_name)
+    parse_draft_name(request.as_name)
     return request

@@ -162,7 +162,7 @@ class ServedDrafts:
         try:
             location, base = self._registry.stage(self._store, request, owner)
         except ConflictError:
-            found = self.by_name(request.as_name or request.artifact) if self.replaying else None
+            found = self.by_name(request.draft_name) if self.replaying else None
             if found is None or found.draft.origin.artifact != request.artifact or found.draft.is_dirty(_OWN_ROW):
                 raise
             return found, found.draft.origin.base_ref

@@ -14,6 +14,7 @@ from artfs.catalog.check import check_index, check_journal
 from artfs.catalog.schema import (
     STATE_KEY,
     Deletion,
+    NameRow,
     SerialRow,
     alias_key,
     edge_by_version_key,
@@ -63,6 +64,10 @@ HARM: dict[str, tuple[str, Harm]] = {
     "a name without its artifact": ("C3", lambda t: T.ARTIFACTS.delete(t, serial_key(ANIMALS))),
     "an artifact without its name": ("C3", lambda t: T.NAMES.delete(t, b"animals")),
     "a name of a deleted artifact": ("C3", lambda t: replace(t, T.ARTIFACTS, serial_key(ANIMALS), deleted=True)),
+    "an artifact that is a project": (
+        "C3",
+        lambda t: T.NAMES.put(t, b"animals/tom", NameRow(ANIMALS, 2, ANIMALS)),
+    ),
     "a version beyond the next": ("C4", lambda t: replace(t, T.NAMES, b"animals", next_index=1)),
     "an origin of no version": ("C4", lambda t: T.ORIGINS.put(t, pair_key(ANIMALS, 9), Origin(bytes(16), "a", 1))),
     "a gap with a version in it": ("C4", lambda t: T.GAPS.put(t, pair_key(ANIMALS, 0), 1)),

@@ -61,7 +61,7 @@ def test_a_version_is_not_logged_when_parts_were_added_since_it_was_made(catalog
         (InvalidInputError, ("1", "a\nb")),
         (InvalidInputError, ("1", "x" * 256)),
         (InvalidInputError, ("1", "\ud800")),
-        (InvalidInputError, ("1", "epoch 1", "a/b")),
+        (InvalidInputError, ("1", "epoch 1", "a/b/c")),
         (NotFoundError, ("1", "epoch 1", "animals", "zzzzzzzz")),
     ],
 )

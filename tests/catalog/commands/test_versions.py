@@ -430,7 +430,7 @@ def test_an_artifact_can_be_described(catalog: Catalog) -> None:
 
 Refused = Callable[[Catalog], object]
 REFUSED: dict[str, tuple[type[ArtfsError], Refused]] = {
-    "a bad name": (InvalidInputError, lambda c: log(c, "a/b")),
+    "a bad name": (InvalidInputError, lambda c: log(c, "a/b/c")),
     "a bad type": (InvalidInputError, lambda c: log(c, type="a b")),
     "a bad alias": (InvalidInputError, lambda c: log(c, aliases=["v7"])),
     "a bad tag": (InvalidInputError, lambda c: log(c, tags=["a  b"])),
