@@ -118,8 +118,8 @@ def parse_artifact_name(text: str) -> ArtifactName:
     Raises:
         InvalidInputError: The name breaks the rule.
     """
-    project, slash, name = text.partition("/")
-    if slash:
+    project, _slash, name = text.partition("/")
+    if project and name and "/" not in name:
         return ArtifactName(f"{parse_project(project)}/{_word(name, 'artifact name')}")
     return ArtifactName(_word(text, "artifact name"))
 

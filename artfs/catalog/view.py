@@ -264,6 +264,9 @@ class View:
 
     def missing_artifact(self, name: str) -> NotFoundError:
         """Make the error for a name that no artifact ever had; it says what to do."""
+        project = project_of(name)
+        if project is not None and self.artifact_by_name(project) is not None:
+            return NotFoundError(f"artifact {name} does not exist: {project} is an artifact, and not a project")
         return missing_artifact(name, self._names_like(name), self._elsewhere(name))
 
     def _elsewhere(self, name: str) -> list[str]:

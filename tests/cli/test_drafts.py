@@ -60,7 +60,7 @@ def test_stage_says_where_a_draft_is_open_and_what_it_cannot_open(stored: Comman
     assert f"is open already, at '{draft}'" in said
     assert "v7" in stored("stage", "animals", "--from", "v7", "--as", "b").failed(3)
     assert "nobody" in stored("stage", "animals", "--from", "nobody", "--as", "b").failed(3)
-    assert "names what is in a version" in stored("stage", "a/b").failed(2)
+    assert "a/b does not exist" in stored("stage", "a/b").failed(3)
     assert "is not allowed" in stored("stage", "animals", "--as", "a/b").failed(2)
     assert "'.artfs'" in stored("stage", "animals", "--as", ".artfs").failed(4)
     assert "exclude each other" in stored("stage", "animals", "--from", "v0", "--empty").failed(2)

@@ -183,6 +183,11 @@ def test_a_project_is_a_directory_of_its_artifacts_beside_those_of_none(store: S
 def test_a_project_keeps_its_inode_when_its_first_artifact_is_deleted_and_goes_with_the_last(
     store: Store, tmp_path: Path
 ) -> None:
+    """The inode number is made from the serial of the first artifact.
+
+    S100: The root also has one directory per project, with one per artifact of it. A project keeps its inode number
+    until its first artifact is renamed; what is in no project stays where it was.
+    """
     for name in ("zoo/plants", "zoo/animals"):
         store.put([tmp_path / "odd" / "many"], NewVersion(name=name))
     view = StoreView(store)
