@@ -64,3 +64,14 @@ def test_a_server_that_refuses_or_is_not_there_is_told_in_one_line_without_a_sec
         assert "hunter2" not in str(refused.value)
     with pytest.raises(StoreRefusedError, match="no such bucket"):
         there.get("format.json")
+
+
+def test_a_key_that_may_not_write_is_told_so_and_what_to_look_at(seaweedfs: str, tmp_path: Path) -> None:
+    environment = s3_environment(seaweedfs, tmp_path)
+    credentials = tmp_path / ".aws/credentials"
+    credentials.write_text(credentials.read_text().replace("aws_secret_access_key = ", "aws_secret_access_key = x"))
+    remote = open_remote("s3://tests/team", environment)
+    with pytest.raises(
+        StoreRefusedError, match=r"cannot be written: .* 403.*: check the credentials, and their rights"
+    ):
+        check_conditions(remote)

@@ -124,6 +124,7 @@ class BucketObjects:
             return error
         told = failed(f"{self._url}/{name}", error)
         message = str(told).replace(" cannot be read: ", f" cannot be {doing}: ", 1)
+        message = message.replace("what they may read", "their rights to this prefix")
         if isinstance(told, TransientError):
             return StoreUnreachableError(message)
         if code_of(error) in NO_BUCKET or status_of(error) == 404:
