@@ -77,7 +77,7 @@ def _print(report: Report, read_data: bool) -> None:
         print_line(f"made the index again from the journal and {report.rebuilt.packs:,} packs{what}")
     if report.clean and not is_quiet():
         data = "" if read_data else " (their data was not read: --read-data)"
-        print_line(f"no damage: checked journal, index, trees, drafts and {report.packs:,} packs{data}")
+        print_line(f"no damage: checked journal, index, trees, drafts, histories and {report.packs:,} packs{data}")
 
 
 def _index_is_bad(report: Report) -> bool:
@@ -100,6 +100,8 @@ def _advice(report: Report) -> str:
         return f"{count}; have root run `artfs fsck --repair`, which gives the files to those whose store it is"
     if parts == {"draft"}:
         return f"{count}; copy out what can still be read of the drafts named above, then `artfs discard` them"
+    if parts == {"history"}:
+        return f"{count}; restore the files named above from a backup: without them these runs have no history"
     if "pack" in parts:
         return f"{count}; `artfs fsck --repair` saves what is sound in the packs, `artfs help commands` tells the rest"
     return f"{count}; put what was lost again, or restore its packs from a backup and run `artfs fsck --repair`"
