@@ -11,11 +11,10 @@ __all__ = ["logged_by", "reachable", "step_when_logged", "used_by"]
 
 
 def logged_by(store: Store, version: Version) -> Run | None:
-    """Return the run that made a version; None if it was logged outside of runs."""
-    if version.logged_by is None:
-        return None
+    """Return the run that made a version, of a link its source; None if it was logged outside of runs."""
     with store.catalog.view() as view:
-        return view.resolve_run(version.logged_by)
+        run = view.source(version).logged_by
+        return None if run is None else view.resolve_run(run)
 
 
 def step_when_logged(store: Store, version: Version) -> int | None:
@@ -48,7 +47,7 @@ def reachable(store: Store, version: Version, direction: Direction, depth: int |
         InvalidInputError: `depth` is negative.
     """
     with current_view(store) as view:
-        steps = walk(view, [version_key(version)], [direction], depth)
+        steps = walk(view, [version_key(view, version)], [direction], depth)
         nodes = [step.node for step in steps if step.new and step.edge is not None]
         reached = [view.version(*node) for node in nodes if isinstance(node, tuple)]
     return [version for version in reached if version is not None]

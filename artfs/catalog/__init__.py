@@ -19,6 +19,7 @@ from artfs.catalog.commands import (
     VersionEdit,
     VersionUse,
     edge_after_use,
+    uses_of_sources,
 )
 from artfs.catalog.content_index import ContentBatch
 from artfs.catalog.index import IndexEnvironment
@@ -103,4 +104,5 @@ __all__ = [
     "restored",
     "state_now",
     "to_json",
+    "uses_of_sources",
 ]

@@ -20,6 +20,7 @@ from artfs.catalog.schema import (
     DistributedPart,
     Edge,
     EdgeKind,
+    Link,
     NameRow,
     Run,
     SerialKind,
@@ -28,6 +29,7 @@ from artfs.catalog.schema import (
     alias_key,
     edge_by_version_key,
     edge_key,
+    link_by_source_key,
     pair_key,
     part_key,
     run_by_time_key,
@@ -51,6 +53,7 @@ from artfs.format.operations import (
     VersionCreated,
     VersionDeleted,
     VersionEdited,
+    VersionLinked,
     VersionRemoved,
     VersionUndeleted,
 )
@@ -146,6 +149,8 @@ class _Applier:
                 self._add_child(ROOT_SERIAL, op.artifact)
             case VersionCreated():
                 self._version_created(op)
+            case VersionLinked():
+                self._version_linked(op)
             case VersionEdited():
                 version = self._version(op.artifact, op.index)
                 self._put_version(msgspec.structs.replace(version, fields=op.fields))
@@ -173,6 +178,17 @@ class _Applier:
             tables.ORIGINS.put(self._txn, pair_key(op.artifact, op.index), op.origin)
         if op.logged_by is not None:
             self._add_edge(Edge(op.logged_by, EdgeKind.LOGGED, op.artifact, op.index, op.how, op.created_ns))
+
+    def _version_linked(self, op: VersionLinked) -> None:
+        self._version(op.artifact, op.index)
+        source, key = pair_key(op.source_artifact, op.source_index), pair_key(op.artifact, op.index)
+        if tables.VERSIONS.get(self._txn, source) is None or tables.LINKS.get(self._txn, source) is not None:
+            raise _MisfitError(f"version {op.index} of artifact {op.artifact} is a link to no version of its own")
+        if tables.LINKS.get(self._txn, key) is not None or source == key:
+            raise _MisfitError(f"version {op.index} of artifact {op.artifact} is a link twice, or to itself")
+        link = Link(op.source_artifact, op.source_index, op.run)
+        tables.LINKS.put(self._txn, key, link)
+        tables.LINKS_BY_SOURCE.put(self._txn, link_by_source_key(link, op.artifact, op.index), b"")
 
     def _take_index(self, op: VersionCreated, next_index: int) -> bool:
         """Pass over indexes, or take one that was passed over; return False if neither is possible."""

@@ -19,6 +19,8 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     b bearers    artifact serial, index, kind, run id   nothing: the same edges by version
     d parts      digest of name and group, number   DistributedPart: a part of a version that is not finished
     y origins    artifact serial, index       Origin (`format.operations`): what an imported version is elsewhere
+    h links        artifact serial, index       Link: what the version is a link to
+    i pointers     artifact serial, index, artifact serial, index   nothing: the same, by what is linked to
     w deletions    artifact serial, index       Deletion: of a deleted version that gc has not removed
     u gaps       artifact serial, index       the first index behind a gap: from the key's on none was ever used
     c chunks     digest                       Location (`format.pack`)
@@ -55,6 +57,7 @@ __all__ = [
     "Edge",
     "EdgeKind",
     "IndexState",
+    "Link",
     "NameRow",
     "PackRow",
     "Run",
@@ -66,6 +69,7 @@ __all__ = [
     "condemned_key",
     "edge_by_version_key",
     "edge_key",
+    "link_by_source_key",
     "pair_key",
     "part_key",
     "run_by_time_key",
@@ -234,6 +238,20 @@ class Deletion(msgspec.Struct, frozen=True, array_like=True):
 
     deleted_ns: int
     aliases: tuple[str, ...]
+
+
+class Link(msgspec.Struct, frozen=True, array_like=True):
+    """What a version is a link to.
+
+    Attributes:
+        artifact: The serial of the artifact of its source.
+        index: N of the source's vN.
+        run: The run that made the link.
+    """
+
+    artifact: int
+    index: int
+    run: str | None = None
 
 
 class SerialKind(IntEnum):
@@ -407,6 +425,11 @@ def run_by_time_key(started_ns: int, run: str) -> bytes:
 def edge_key(run: str, kind: int, artifact: int, index: int) -> bytes:
     """The key of an edge, by run."""
     return run.encode() + bytes([kind]) + pair_key(artifact, index)
+
+
+def link_by_source_key(link: Link, artifact: int = 0, index: int = 0) -> bytes:
+    """The key of a link by its source, which its first 16 bytes are."""
+    return pair_key(link.artifact, link.index) + pair_key(artifact, index)
 
 
 def edge_by_version_key(artifact: int, index: int, kind: int, run: str) -> bytes:

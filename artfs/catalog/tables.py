@@ -21,6 +21,7 @@ from artfs.catalog.schema import (
     DistributedPart,
     Edge,
     IndexState,
+    Link,
     NameRow,
     PackRow,
     Run,
@@ -45,6 +46,8 @@ __all__ = [
     "EDGES",
     "EDGES_BY_VERSION",
     "GAPS",
+    "LINKS",
+    "LINKS_BY_SOURCE",
     "META",
     "NAMES",
     "NODES",
@@ -101,6 +104,8 @@ PARTS: Final = _rows("parts", b"d", DistributedPart)
 ORIGINS: Final = _rows("origins", b"y", Origin)
 GAPS: Final = _rows("gaps", b"u", int)
 DELETIONS: Final = _rows("deletions", b"w", Deletion)
+LINKS: Final = _rows("links", b"h", Link)
+LINKS_BY_SOURCE: Final = _bytes("pointers", b"i")
 CHUNKS: Final = _table("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = Table[bytes]("nodes", b"t", _node_itself, _verified_node)
 PACKS: Final = _rows("packs", b"p", PackRow)
@@ -123,6 +128,8 @@ TABLES: Final[tuple[Table[object], ...]] = (
     ORIGINS,
     GAPS,
     DELETIONS,
+    LINKS,
+    LINKS_BY_SOURCE,
     CHUNKS,
     NODES,
     PACKS,

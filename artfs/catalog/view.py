@@ -24,6 +24,7 @@ from artfs.catalog.schema import (
     Edge,
     EdgeKind,
     IndexState,
+    Link,
     NameRow,
     PackRow,
     Run,
@@ -32,6 +33,7 @@ from artfs.catalog.schema import (
     alias_key,
     condemned_key,
     edge_key,
+    link_by_source_key,
     pair_key,
     part_key,
     serial_key,
@@ -344,6 +346,28 @@ class View:
         """The deletion of a version that gc has not removed; None if an earlier artfs deleted it, or nobody."""
         return tables.DELETIONS.get(self._txn, pair_key(version.artifact, version.index))
 
+    def link(self, version: Version) -> Link | None:
+        """What a version is a link to; None if it is none."""
+        return tables.LINKS.get(self._txn, pair_key(version.artifact, version.index))
+
+    def source(self, version: Version) -> Version:
+        """The version whose lineage a version has: of a link that which it is a link to, perhaps deleted; or itself."""
+        link = self.link(version)
+        if link is None:
+            return version
+        source = self.version(link.artifact, link.index, deleted=True)
+        if source is None:
+            raise damaged_index(f"what version {version.index} of artifact {version.artifact} is a link to is missing")
+        return source
+
+    def links(self, version: Version) -> list[Version]:
+        """The links that are not deleted to a version, or to that which it is a link to itself."""
+        source = self.source(version)
+        prefix = link_by_source_key(Link(source.artifact, source.index))[:16]
+        keys = [key[16:] for key, _nothing in tables.LINKS_BY_SOURCE.scan(self._txn, prefix)]
+        found = [self.version(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")) for key in keys]
+        return [link for link in found if link is not None]
+
     def gaps(self, artifact: int) -> list[range]:
         """The version indexes that imports have passed over, and that no version of the artifact ever had."""
         rows = tables.GAPS.scan(self._txn, serial_key(artifact))
@@ -402,7 +426,8 @@ class View:
             yield run
 
     def edge(self, run: str, kind: EdgeKind, version: Version) -> Edge | None:
-        """The edge between a run and a version; None if there is none."""
+        """The edge between a run and a version, of a link its source; None if there is none."""
+        version = self.source(version)
         return tables.EDGES.get(self._txn, edge_key(run, kind, version.artifact, version.index))
 
     def edges_of_run(self, run: str, kind: EdgeKind) -> list[Edge]:
@@ -411,7 +436,8 @@ class View:
         return sorted((edge for _key, edge in rows), key=_time)
 
     def edges_of_version(self, version: Version, kind: EdgeKind) -> list[Edge]:
-        """The runs that used or logged a version, in the order of time."""
+        """The runs that used or logged a version, of a link its source, in the order of time."""
+        version = self.source(version)
         prefix = pair_key(version.artifact, version.index) + bytes([kind])
         edges = []
         for key, _nothing in tables.EDGES_BY_VERSION.scan(self._txn, prefix):

@@ -73,6 +73,7 @@ def version_document(view: View, version: Version) -> Document:
     ref = view.ref(version)
     artifact = view.artifact_by_name(ref.name)
     ttl, origin = version.ttl_ns, view.origin(version)
+    link, source = view.link(version), view.source(version)
     document: Document = {
         "ref": str(ref),
         "artifact": ref.name,
@@ -88,9 +89,11 @@ def version_document(view: View, version: Version) -> Document:
         "created": iso_time(version.created_ns),
         "ttl_seconds": None if ttl is None else ttl // 1_000_000_000,
         "expires": None if ttl is None else iso_time(version.created_ns + ttl),
-        "logged_by": version.logged_by,
+        "logged_by": source.logged_by,
         "source": version.source,
     }
+    if link is not None:
+        document["link"] = {"ref": str(view.ref(source)), "run": link.run}
     if origin is not None:
         document["origin"] = {"store": origin.store.hex(), "ref": str(origin)}
     return document

@@ -55,6 +55,7 @@ def _node_document(view: View, key: Key) -> Document:
             "type": node.type,
             "deleted": node.deleted,
             "source": node.source,
+            "links": list(node.links),
             **_referred_document(node),
         }
     fields = node.run.fields

@@ -44,6 +44,7 @@ __all__ = [
     "VersionDeleted",
     "VersionEdited",
     "VersionFields",
+    "VersionLinked",
     "VersionRemoved",
     "VersionUndeleted",
     "decode_entry",
@@ -196,6 +197,28 @@ class VersionCreated(_Operation, frozen=True, array_like=True, tag="version-crea
             parse_run_id(self.logged_by)
 
 
+class VersionLinked(_Operation, frozen=True, array_like=True, tag="version-linked"):
+    """The version, created just before, is a link: another version under another name, whose lineage it has.
+
+    Attributes:
+        artifact: The artifact's serial.
+        index: N of vN.
+        source_artifact: The serial of the artifact of what it is a link to; that is no link itself.
+        source_index: N of its vN.
+        run: The run that made the link.
+    """
+
+    artifact: Serial
+    index: Index
+    source_artifact: Serial
+    source_index: Index
+    run: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.run is not None:
+            parse_run_id(self.run)
+
+
 class VersionEdited(_Operation, frozen=True, array_like=True, tag="version-edited"):
     """The fields of a version that can be edited become `fields`; they were `previous`."""
 
@@ -311,6 +334,7 @@ CatalogOp: TypeAlias = (
     | ArtifactDeleted
     | ArtifactUndeleted
     | VersionCreated
+    | VersionLinked
     | VersionEdited
     | VersionDeleted
     | VersionUndeleted

@@ -14,7 +14,7 @@ from itertools import islice
 
 import msgspec
 
-from artfs.catalog import Edge, EdgeKind, Run, Version, VersionUse, View, edge_after_use, state_now
+from artfs.catalog import Edge, EdgeKind, Run, Version, VersionUse, View, edge_after_use, state_now, uses_of_sources
 from artfs.errors import IntegrityError, NotFoundError, StorageError
 from artfs.format.runs import MAX_PATHS
 from artfs.kv.checked_rows import Txn
@@ -91,7 +91,10 @@ class _CurrentView(View):
         self._now_ns = time.time_ns()
         self._by_run: defaultdict[str, list[Edge]] = defaultdict(list)
         self._by_version: defaultdict[tuple[int, int], list[Edge]] = defaultdict(list)
+        found: defaultdict[str, list[VersionUse]] = defaultdict(list)
         for run, use in uses:
+            found[run].append(use)
+        for run, use in ((run, use) for run, some in found.items() for use in uses_of_sources(self, some)):
             version = self.version(use.artifact, use.index, deleted=True)
             if version is None or super().run(run) is None:
                 continue
@@ -113,6 +116,7 @@ class _CurrentView(View):
 
     def edges_of_version(self, version: Version, kind: EdgeKind) -> list[Edge]:
         edges = super().edges_of_version(version, kind)
+        version = self.source(version)
         current = self._by_version.get((version.artifact, version.index), ())
         return edges if kind != EdgeKind.USED else _merged(edges, current)
 

@@ -78,7 +78,8 @@ class VersionNode:
         ref: `animals:v3`, with the artifact's name as it is now.
         type: The artifact's type.
         deleted: It is listed nowhere any more.
-        source: The version that it is a link to or was restored from, by its reference then.
+        source: The version that it was restored from, by its reference then.
+        links: The links to it, by their references now.
         referred: What it refers to elsewhere; None: nothing, as far as was looked.
     """
 
@@ -87,13 +88,15 @@ class VersionNode:
     type: str
     deleted: bool
     source: str | None = None
+    links: tuple[str, ...] = ()
     referred: Referred | None = None
 
     @property
     def label(self) -> str:
         """The node in one line for people."""
         source = f" (contents of {self.source})" if self.source else ""
-        return f"{self.ref}{source}{self.marks}"
+        links = f" (linked as {', '.join(self.links)})" if self.links else ""
+        return f"{self.ref}{source}{links}{self.marks}"
 
     @property
     def marks(self) -> str:
@@ -125,9 +128,10 @@ class RunNode:
         return f"run {self.run.id}{name}{job} {self.state}"
 
 
-def version_key(version: Version) -> Key:
-    """Return the node of a version."""
-    return version.artifact, version.index
+def version_key(view: View, version: Version) -> Key:
+    """Return the node of a version; a link is at the node of its source."""
+    source = view.source(version)
+    return source.artifact, source.index
 
 
 def walk(
@@ -229,7 +233,8 @@ def describe_node(view: View, node: Key) -> VersionNode | RunNode:
     if version is None:
         return VersionNode(node_id(node), f"{name}:v{index}", type_, deleted=True)
     referred = referred_by(view, version)
-    return VersionNode(node_id(node), f"{name}:v{index}", type_, version.deleted, version.source, referred)
+    about = version.deleted, version.source, tuple(str(view.ref(link)) for link in view.links(version)), referred
+    return VersionNode(node_id(node), f"{name}:v{index}", type_, *about)
 
 
 def node_id(node: Key) -> str:

@@ -60,7 +60,7 @@ def test_every_operation_is_in_the_history_that_is_rebuilt(place: CatalogPlace) 
     live(place)
     with place.open() as catalog:
         done = {type(op).__name__ for record in catalog.history() for op in record.entry.ops}
-    assert len(done) == 19
+    assert len(done) == 20
 
 
 def test_a_rebuilt_index_has_the_same_rows(place: CatalogPlace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class _Case:
 
 
 _ENTRY = "entries target"
-_VERSION = "origin store"
+_VERSION = "origin store link run"
 _CASES = (
     _Case("ls", ("ls",)),
     _Case("ls animals", ("ls REF",)),

@@ -31,9 +31,10 @@ class ModelVersion:
     tags: tuple[str, ...] = ()
     deleted: bool = False
     lost_aliases: list[str] = field(default_factory=list)
+    link_to: tuple[ModelArtifact, int] | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class ModelArtifact:
     name: str
     type: str
@@ -218,17 +219,25 @@ class CatalogMachine(RuleBasedStateMachine):
         if version is None or source is None:
             with pytest.raises(NotFoundError):
                 self.catalog.link(ref, new, WHO)
-        elif name == new:
+            return
+        home, at = version.link_to or (source, index)
+        original = home.versions[at]
+        live = [] if target.owner is None else [(n, target.owner.versions[n]) for n in target.owner.live()]
+        there = [number for number, one in live if one.link_to == (home, at)]
+        if new in {name, home.name}:
             with pytest.raises(ValueError, match="alias instead"):
                 self.catalog.link(ref, new, WHO)
+        elif there:
+            again = self.catalog.link(ref, new, WHO)
+            assert (again.version.index, again.created) == (max(there), False)
         elif target.owner is not None and target.owner.type != source.type:
             with pytest.raises(TypeMismatchError):
                 self.catalog.link(ref, new, WHO)
         else:
             linked = self.catalog.link(ref, new, WHO).version
-            assert (linked.index, linked.source) == (target.next_index, f"{name}:v{index}")
+            assert (linked.index, linked.source) == (target.next_index, f"{home.name}:v{at}")
             target.owner = target.last = target.owner or ModelArtifact(new, source.type)
-            copy = ModelVersion(version.contents, version.description, version.tags)
+            copy = ModelVersion(original.contents, original.description, original.tags, link_to=(home, at))
             target.owner.versions[linked.index] = copy
             target.next_index += 1
 

@@ -24,7 +24,7 @@ from artfs.store.store import Store
 if TYPE_CHECKING:
     from artfs.api.run.run import Run
 
-__all__ = ["Artifact", "artifacts_of"]
+__all__ = ["Artifact", "artifacts_of", "link"]
 
 
 class Artifact(ReadMethods, AddMethods):
@@ -194,6 +194,61 @@ class Artifact(ReadMethods, AddMethods):
         version = self.store.catalog.restore(self.version_ref, who, description=description, aliases=named)
         return Artifact.of_version(self.store, version)
 
+    # Links
+
+    @logged_only
+    def link(self, target_path: str, aliases: Sequence[str] | str | None = None) -> Artifact:
+        """Put the version under another name, too; in a run, the link is made by it.
+
+        Args:
+            target_path: The other name.
+            aliases: Of the link, besides `latest`.
+
+        Returns:
+            The link; the one that is there already if there is one.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            InvalidInputError: A name or alias is not allowed, or the name is its own.
+            NotFoundError: The version was deleted meanwhile.
+            TypeMismatchError: An artifact of another type has the name.
+        """
+        return link(self, target_path, aliases, tracking.current_run(self.store))
+
+    @logged_only
+    def unlink(self) -> None:
+        """Delete the link with its aliases; its source stays.
+
+        Raises:
+            ArtifactNotLoggedError: The artifact is not logged.
+            InvalidInputError: It is no link.
+        """
+        if not self.is_link:
+            raise InvalidInputError(f"{self.name} is no link: delete() deletes a version")
+        self.delete(delete_aliases=True)
+
+    @property
+    @logged_only
+    def linked_artifacts(self) -> list[Artifact]:
+        """The links to it; of a link, all links to its source."""
+        with self.store.catalog.view() as view:
+            links = view.links(self.row)
+        return artifacts_of(self.store, links)
+
+    @property
+    @logged_only
+    def source_artifact(self) -> Artifact:
+        """The version that it is a link to; of any other itself.
+
+        Raises:
+            NotFoundError: The source was deleted; the link is whole without it.
+        """
+        with self.store.catalog.view() as view:
+            source = view.source(self.row)
+            if source.deleted:
+                raise NotFoundError(f"{view.ref(source)}, which {self.name} is a link to, was deleted")
+        return self if source.serial == self.row.serial else Artifact.of_version(self.store, source)
+
     # Lineage
 
     @logged_only
@@ -261,6 +316,13 @@ class Artifact(ReadMethods, AddMethods):
             )
         path = os.fspath(self.store.path)  # text: a Path that Python 3.13 pickled is none for 3.11
         return _reopened, (path, self._version.artifact, self._version.index)
+
+
+def link(artifact: Artifact, target_path: str, aliases: Sequence[str] | str | None, run: str | None) -> Artifact:
+    """Link a logged artifact for a run, or for none."""
+    store, named = artifact.store, aliases_of(aliases)
+    logged = store.catalog.link(artifact.version_ref, target_path, current_actor(run), aliases=named)
+    return Artifact.of_version(store, logged.version)
 
 
 def artifacts_of(store: Store, versions: Sequence[Version]) -> list[Artifact]:

@@ -157,8 +157,30 @@ class ArtifactBase(ArtifactMetadata):
 
     @property
     def source_name(self) -> str:
-        """The version that this one is a link to or was restored from, as it was called then; else its own name."""
+        """The version that this one is a link to, as it is called now; or was restored from; else its own name."""
+        if self._version is not None and self.is_link:
+            with self.store.catalog.view() as view:
+                return str(view.ref(view.source(self._version)))
         return (self._version.source if self._version is not None else None) or self.name
+
+    @property
+    def source_qualified_name(self) -> str:
+        """As `source_name`: one store has one artifact of a name."""
+        return self.source_name
+
+    @property
+    @logged_only
+    def source_version(self) -> str:
+        """`vN` of the version that this one is a link to; of any other its own."""
+        with self.store.catalog.view() as view:
+            return view.source(self.row).name
+
+    @property
+    @logged_only
+    def is_link(self) -> bool:
+        """True of a link to a version that has another name."""
+        with self.store.catalog.view() as view:
+            return view.link(self.row) is not None
 
     @property
     def id(self) -> str | None:

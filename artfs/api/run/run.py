@@ -9,7 +9,7 @@ from pathlib import Path
 
 from artfs.api import tracking
 from artfs.api.artifact import distributed
-from artfs.api.artifact.artifact import Artifact, artifacts_of
+from artfs.api.artifact.artifact import Artifact, artifacts_of, link
 from artfs.api.artifact.publish import log, log_again
 from artfs.api.run.notices import RunNotices
 from artfs.api.run.saved_files import FileFilter, SavedFiles, code_files, is_python
@@ -237,6 +237,61 @@ class Run(SavedFiles, RunNotices):
         root = Path(model.download())
         entries = list(model.manifest.entries)
         return os.fspath(root / entries[0] if len(entries) == 1 else root)
+
+    def link_artifact(
+        self,
+        artifact: Artifact,
+        target_path: str,
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Put a version under another name, too. It has one lineage: what uses the link uses the version.
+
+        Args:
+            artifact: The version; one that is not logged is, by this run.
+            target_path: The other name.
+            aliases: Of the link, besides `latest`.
+
+        Returns:
+            The link; the one that is there already if there is one.
+
+        Raises:
+            InvalidInputError: A name or alias is not allowed, or the artifact is logged in another store.
+            NotFoundError: The version was deleted meanwhile.
+            TypeMismatchError: An artifact of another type has the name.
+        """
+        if artifact.is_draft():
+            self.log_artifact(artifact)
+        if artifact.store.path != self._store.path:
+            raise InvalidInputError(f"{artifact.name} is in another store than the run: log it in {self._store.path}")
+        return link(artifact, target_path, aliases, self.id)
+
+    def link_model(
+        self,
+        path: str | os.PathLike[str],
+        registered_model_name: str,
+        name: str | None = None,
+        aliases: Sequence[str] | str | None = None,
+    ) -> Artifact:
+        """Log a file or directory as a model, and put it under another name.
+
+        Args:
+            path: The file or directory.
+            registered_model_name: The other name.
+            name: What it is called; None: `run-<id>-<basename>`. Unchanged contents stay the version that they are.
+            aliases: Of the link, besides `latest`.
+
+        Returns:
+            The link.
+
+        Raises:
+            InvalidInputError: A name or alias is not allowed.
+            SourceError: A file cannot be read.
+            TypeMismatchError: An artifact of another type has the name.
+        """
+        model = self._artifact(path, name, "model")
+        self._update_first()
+        log(self._store, model, run=self.id, if_changed=True)
+        return link(model, registered_model_name, aliases, self.id)
 
     def log_code(
         self,

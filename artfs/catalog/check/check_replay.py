@@ -38,6 +38,8 @@ _REPLAYED: Final = (
     tables.ORIGINS,
     tables.GAPS,
     tables.DELETIONS,
+    tables.LINKS,
+    tables.LINKS_BY_SOURCE,
 )
 
 

@@ -28,6 +28,7 @@ from artfs.catalog.commands.runs import (
     start_run,
     use_version,
     use_versions,
+    uses_of_sources,
 )
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "undelete_versions",
     "use_version",
     "use_versions",
+    "uses_of_sources",
 ]

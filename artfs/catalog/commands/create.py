@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from artfs.catalog.commands.distributed import PartSet, consume_parts
 from artfs.catalog.commands.plan import Plan, VersionKey
 from artfs.catalog.metadata import EMPTY_METADATA, checked_fields
 from artfs.catalog.schema import EdgeKind
 from artfs.errors import ConflictError, InvalidInputError, NewerVersionError, TypeMismatchError
-from artfs.format.operations import ArtifactCreated, Tree, VersionCreated, VersionFields
+from artfs.format.operations import ArtifactCreated, Tree, VersionCreated, VersionFields, VersionLinked
 from artfs.format.runs import RunLogged
 from artfs.names import DEFAULT_TYPE, LATEST, VersionRef, parse_alias, parse_artifact_name, parse_artifact_type
 
@@ -123,19 +125,37 @@ def log_again(plan: Plan, ref: VersionRef, run: str, aliases: Sequence[str]) -> 
 def link(
     plan: Plan, ref: VersionRef, name: str, aliases: Sequence[str], logged_by: str | None
 ) -> tuple[VersionKey, bool]:
-    """Log the contents of a version as the next version of another artifact.
+    """Make the next version of another artifact a link to a version; to what that is a link to, if it is one.
 
-    That artifact is created with the same type if need be.
+    That artifact is created with the same type if need be. The link has the lineage of its source, and its own
+    aliases and time to live, which is none. It has description, metadata and tags of the source as they are now.
+
+    Returns:
+        The link, and True if it is new; the newest that is there gets the aliases.
 
     Raises:
         InvalidInputError: The name is not allowed, or is that of the version itself.
         NotFoundError: There is no such version.
         TypeMismatchError: The other artifact has another type.
     """
-    version = plan.view.resolve(ref)
-    if parse_artifact_name(name) == ref.name:
+    version = plan.view.source(plan.view.resolve(ref))
+    if parse_artifact_name(name) in {ref.name, plan.view.ref(version).name}:
         raise InvalidInputError(f"{ref} cannot be linked to its own artifact: give it an alias instead")
-    return _log_contents_of(plan, version, name, version.description, aliases, logged_by)
+    artifact = plan.view.artifact_by_name(name)
+    there = [link for link in plan.view.links(version) if artifact is not None and link.artifact == artifact.serial]
+    if there:
+        target = VersionKey(there[-1].artifact, there[-1].index)
+        for alias in dict.fromkeys(map(parse_alias, aliases)):
+            plan.set_alias(target.artifact, alias, target.index)
+        return target, False
+    if logged_by is not None:
+        plan.view.resolve_run(logged_by)
+    unkept = replace(version, fields=replace(version.fields, ttl_ns=None))
+    target, _created = _log_contents_of(plan, unkept, name, version.description, aliases, None)
+    created = max(number for number, op in enumerate(plan.ops) if isinstance(op, VersionCreated))
+    linked = VersionLinked(target.artifact, target.index, version.artifact, version.index, logged_by)
+    plan.ops.insert(created + 1, linked)
+    return target, True
 
 
 def restore(
@@ -169,7 +189,7 @@ def _log_contents_of(
     source = plan.view.ref(version)
     new = NewVersion(
         name,
-        plan.artifact(source.name).type,
+        _type_of(plan, version),
         aliases,
         description,
         version.metadata,
@@ -179,6 +199,11 @@ def _log_contents_of(
         str(source),
     )
     return log_version(plan, new, version.tree, if_changed=False)
+
+
+def _type_of(plan: Plan, version: Version) -> str:
+    artifact = plan.view.artifact(version.artifact)  # what a link is to may be deleted
+    return DEFAULT_TYPE if artifact is None else artifact.type
 
 
 def _add_logged_edges(
@@ -196,6 +221,8 @@ def _add_logged_edges(
     version = plan.view.version(target.artifact, target.index)
     recorded = {maker}
     if version is not None:
+        version = plan.view.source(version)
+        target = VersionKey(version.artifact, version.index)
         recorded = {edge.run for edge in plan.view.edges_of_version(version, EdgeKind.LOGGED)}
     plan.ops += [
         RunLogged(run, target.artifact, target.index, how, plan.now_ns)

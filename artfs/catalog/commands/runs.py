@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -42,6 +42,7 @@ __all__ = [
     "start_run",
     "use_version",
     "use_versions",
+    "uses_of_sources",
 ]
 
 _ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
@@ -188,7 +189,8 @@ def use_version(plan: Plan, run_id: str, ref: VersionRef, how: EdgeSource) -> Ve
     run = plan.view.resolve_run(run_id)
     version = plan.view.resolve(ref)
     if plan.view.edge(run.id, EdgeKind.USED, version) is None:
-        plan.ops.append(RunUsed(run.id, version.artifact, version.index, how, plan.now_ns))
+        used = plan.view.source(version)
+        plan.ops.append(RunUsed(run.id, used.artifact, used.index, how, plan.now_ns))
     return VersionKey(version.artifact, version.index)
 
 
@@ -202,13 +204,27 @@ def use_versions(plan: Plan, run_id: str, uses: Sequence[VersionUse]) -> None:
         NotFoundError: There is no such run.
     """
     run = plan.view.resolve_run(run_id)
-    for use in uses:
+    for use in uses_of_sources(plan.view, uses):
         version = plan.view.version(use.artifact, use.index, deleted=True)
         if version is None:
             continue
         edge = edge_after_use(plan.view.edge(run.id, EdgeKind.USED, version), run.id, use)
         if edge is not None:
             plan.ops.append(RunUsed(run.id, use.artifact, use.index, use.how, use.used_ns, edge.entries, edge.paths))
+
+
+def uses_of_sources(view: View, uses: Iterable[VersionUse]) -> list[VersionUse]:
+    """Put what links are to in their place; of several uses of one version the one with the most entries is kept."""
+    found: dict[tuple[int, int], VersionUse] = {}
+    for use in uses:
+        version = view.version(use.artifact, use.index, deleted=True)
+        if version is None:
+            continue
+        source = view.source(version)
+        key = source.artifact, source.index
+        if key not in found or use.entries > found[key].entries:
+            found[key] = replace(use, artifact=source.artifact, index=source.index)
+    return list(found.values())
 
 
 def edge_after_use(known: Edge | None, run: str, use: VersionUse) -> Edge | None:

@@ -77,7 +77,8 @@ def command(
     form = _form(form, listed=type_ is not None, as_json=as_json)
     ways = BOTH if up == down else (Direction.UP,) if up else (Direction.DOWN,)
     with settings.open_store() as store, current_view(store) as view:
-        starts = [version_key(version) for version in versions_meant(view, ref, all_versions=all_versions)]
+        found = versions_meant(view, ref, all_versions=all_versions)
+        starts = list(dict.fromkeys(version_key(view, version) for version in found))
         if type_ is not None:
             _list(view, starts, ways, depth, type_, as_json=form == "json")
             return

@@ -1,4 +1,4 @@
-"""`artfs link`: make a version with the same contents under another name."""
+"""`artfs link`: put a version under another name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ __all__ = ["command"]
 @artfs_command("link", examples=("artfs link detector:best released-detector", "artfs link animals:v3 zoo -a stable"))
 @click.argument("ref", type=REF)
 @click.argument("name", type=NAME)
-@click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the new version (repeatable).")
+@click.option("-a", "--alias", "aliases", multiple=True, type=ALIAS, help="An alias for the link (repeatable).")
 @json_option
 @click.pass_obj
 def command(settings: Settings, ref: VersionRef, name: ArtifactName, aliases: tuple[Alias, ...], as_json: bool) -> None:
-    """Make a version with the same contents under another name.
+    """Put a version under another name, as the next version of NAME. Prints it as NAME:vN.
 
-    It is the next version of NAME, takes no space, and remembers what it is a link to. Prints it as NAME:vN.
+    The link has the lineage of its source: what uses it uses that. It takes no space, and stays whole when the source
+    is deleted. A link that is there already gets the aliases; a link of a link leads to its source.
     """
     from artfs.catalog import current_actor
 
@@ -40,4 +41,4 @@ def command(settings: Settings, ref: VersionRef, name: ArtifactName, aliases: tu
     if as_json:
         print_document(document)
     else:
-        print_result(document["ref"], f"{document['ref']} is made")
+        print_result(document["ref"], f"{document['ref']} is {'made' if logged.created else 'there already'}")

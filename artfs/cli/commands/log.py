@@ -16,7 +16,7 @@ from artfs.documents.document import local_time
 from artfs.names import ArtifactName, Tag
 
 if TYPE_CHECKING:
-    from artfs.catalog import Version
+    from artfs.catalog import Version, View
 
 __all__ = ["command"]
 
@@ -51,13 +51,15 @@ def command(
                 f"{version.entries:,}",
                 ",".join(bearers.get(version.index, ())),
                 ",".join(version.tags),
-                _about(version),
+                _about(view, version),
             )
             for version in versions
         )
         print_table(_HEADER, rows, right=(2, 3))
 
 
-def _about(version: Version) -> str:
+def _about(view: View, version: Version) -> str:
     source = f"(contents of {version.source})" if version.source else ""
+    if view.link(version) is not None:
+        source = f"(link to {view.ref(view.source(version))})"
     return f"{version.description} {source}".strip()

@@ -112,7 +112,8 @@ def _artifact_row(view: View, artifact: Artifact, long: bool) -> list[str]:
             local_time(artifact.created_ns),
         ]
     else:
-        row += [latest.name, str(versions), size_text(latest.size), local_time(latest.created_ns)]
+        link = " (link)" if view.link(latest) is not None else ""
+        row += [latest.name + link, str(versions), size_text(latest.size), local_time(latest.created_ns)]
     if long:
         aliases = (f"{alias.name}=v{alias.index}" for alias in view.aliases(artifact.serial))
         row += [",".join(aliases), artifact.description]

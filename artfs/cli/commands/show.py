@@ -27,15 +27,17 @@ def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
     if as_json:
         print_document(document)
         return
+    link = document.get("link")
     lines = {
         "ref": document["ref"],
         "type": document["type"],
         "aliases": ", ".join(document["aliases"]),
         "tags": ", ".join(document["tags"]),
         "description": document["description"],
-        "logged": local_time(version.created_ns) + (f" by run {version.logged_by}" if version.logged_by else ""),
+        "logged": local_time(version.created_ns) + _by(version.logged_by),
         "kept for": _kept(version.created_ns, version.ttl_ns),
-        "contents of": document["source"] or "",
+        "link to": f"{link['ref']}{_by(link['run'])}" if link else "",
+        "contents of": "" if link else document["source"] or "",
         "origin": "{ref} of store {store}".format(**document["origin"]) if "origin" in document else "",
         "size": f"{size_text(version.size)} ({version.size:,} bytes) in {version.entries:,} entries",
         "digest": document["digest"],
@@ -47,6 +49,10 @@ def command(settings: Settings, ref: VersionRef, as_json: bool) -> None:
         for line in more:
             print_line(f"{'':13}{printable(line)}")
     _print_metadata(version.metadata)
+
+
+def _by(run: str | None) -> str:
+    return f" by run {run}" if run else ""
 
 
 def _kept(created_ns: int, ttl_ns: int | None) -> str:

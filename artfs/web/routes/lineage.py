@@ -82,6 +82,6 @@ def lineage(store: Store, query: Query) -> Response:
     ways = BOTH if up == down else (Direction.UP,) if up else (Direction.DOWN,)
     depth = query.number("depth", -1)
     with current_view(store) as view:
-        starts = [version_key(view.resolve(query.ref()))]
+        starts = [version_key(view, view.resolve(query.ref()))]
         text = "\n".join(lineage_lines(view, form, starts, ways, None if depth < 0 else depth))
     return Response(text, media_type="application/json" if form == "json" else "text/plain; charset=utf-8")

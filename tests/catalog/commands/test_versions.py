@@ -7,7 +7,16 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from artfs.catalog import Catalog, IndexState, NewVersion, RetentionRules, VersionEdit
+from artfs.catalog import (
+    Catalog,
+    EdgeKind,
+    IndexState,
+    NewRun,
+    NewVersion,
+    RetentionRules,
+    VersionEdit,
+    VersionUse,
+)
 from artfs.errors import (
     ArtfsError,
     ConflictError,
@@ -381,6 +390,19 @@ def test_a_link_is_a_version_of_another_artifact_that_tells_its_source(catalog: 
     assert (linked.index, linked.tree, linked.source) == (0, tree("cat"), "animals:v0")
     assert (linked.description, linked.tags, linked.metadata) == ("a cat", ("big cat",), b'{"a":1}')
     assert aliases(catalog, "zoo") == {"best": 0, "latest": 0}
+
+
+def test_what_runs_open_of_links_is_a_use_of_their_source(catalog: Catalog) -> None:
+    source = log(catalog, "animals").version
+    run = catalog.start_run(NewRun(), WHO).id
+    zoo, park = (catalog.link(ref("animals"), name, WHO).version for name in ("zoo", "park"))
+    uses = [VersionUse(one.artifact, one.index, 7, number) for number, one in enumerate((zoo, park, source), 1)]
+    catalog.use_versions(run, uses[:2], WHO)
+    catalog.use_versions(run, uses, WHO)
+    with catalog.view() as view:
+        (edge,) = view.edges_of_run(run, EdgeKind.USED)
+        assert (edge.artifact, edge.index, edge.entries) == (source.artifact, source.index, 3)
+        assert view.edges_of_version(park, EdgeKind.USED) == [edge]
 
 
 def test_a_link_into_an_artifact_of_another_type_is_refused(catalog: Catalog) -> None:
