@@ -49,7 +49,9 @@ _CASES = (
     _Case("ls animals", ("ls REF",)),
     _Case("tree animals", ("ls REF", "tree")),
     _Case("show animals", ("show",), _VERSION),
-    _Case("show animals --store other", ("show",), "link run", "", ("export animals a.artfs", "import a.artfs --store other")),
+    _Case(
+        "show animals --store other", ("show",), "link run", ("export animals a.artfs", "import a.artfs --store other")
+    ),
     _Case("put images -n more", ("show", "put"), _VERSION),
     _Case("edit animals --ttl 1d", ("show",), _VERSION),
     _Case("edit animals --artifact -m x", ("ls",)),
