@@ -30,7 +30,10 @@ def _damage(store: Path) -> None:
 
 
 def test_a_store_without_damage_is_reported_so_in_one_line(stored: Commands) -> None:
-    assert stored.done("fsck", "--read-data").text == "no damage: checked journal, index, trees, drafts, histories and 2 packs"
+    assert (
+        stored.done("fsck", "--read-data").text
+        == "no damage: checked journal, index, trees, drafts, histories and 2 packs"
+    )
     assert stored.done("fsck").text.endswith("(their data was not read: --read-data)")
 
 
