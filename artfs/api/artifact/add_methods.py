@@ -19,6 +19,7 @@ from artfs.api.artifact.inputs import (
     entry_path,
     file_source,
     new_file,
+    tidied,
 )
 from artfs.api.artifact.manifest_entry import ManifestEntry, file_in_version
 from artfs.errors import InvalidInputError
@@ -103,7 +104,7 @@ class AddMethods(ArtifactBase):
             SourceError: Something in it cannot be read.
         """
         check_policy(policy)
-        prefix = b"" if name is None or str(name) in {"", "."} else entry_path(name)
+        prefix = b"" if name is None or str(name) in {"", "."} else entry_path(tidied(name))
         began = time.time_ns()
         links = OutsideLinks(follow_links)
         source = directory_source(local_path, prefix, ignore, links)
@@ -192,6 +193,6 @@ class AddMethods(ArtifactBase):
             ArtifactFinalizedError: The artifact is logged.
             FileNotFoundError: There is no such entry.
         """
-        path = entry_path(item.path if isinstance(item, ManifestEntry) else item)
+        path = entry_path(item.path if isinstance(item, ManifestEntry) else tidied(item))
         if not self.contents.remove(path):
             raise FileNotFoundError(f"no {quoted(path)} in artifact {self.name}")

@@ -51,6 +51,14 @@ def entry_path(name: str | PurePath) -> bytes:
     return b"/".join(parse_entry_path(name.as_posix() if isinstance(name, PurePath) else name))
 
 
+def tidied(name: str | PurePath) -> str:
+    """Return a path without `./` before it and slashes behind it, as scripts write those of directories."""
+    text = name.as_posix() if isinstance(name, PurePath) else name
+    while text.startswith("./"):
+        text = text[2:]
+    return text.rstrip("/") or text
+
+
 def check_policy(policy: str) -> None:
     """Refuse an unknown policy; those there are do the same, since a file is stored at once.
 

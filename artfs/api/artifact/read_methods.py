@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import IO, Any
 
 from artfs.api.artifact.base import ArtifactBase, logged_only
+from artfs.api.artifact.inputs import tidied
 from artfs.api.artifact.manifest_entry import ManifestEntry, default_root
 from artfs.errors import InvalidInputError
 from artfs.format.node import Entry, Kind
@@ -27,29 +28,25 @@ _SHOWN = 5
 class ReadMethods(ArtifactBase):
     """The part of `Artifact` that reads a logged version."""
 
-    @logged_only
     def get_entry(self, name: str | PurePath) -> ManifestEntry:
-        """The entry at a path.
+        """The entry at a path; of an unlogged artifact, one that was added.
 
         Args:
-            name: The path, `/`-separated.
+            name: The path, `/`-separated; `./` before it is passed over.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
             KeyError: There is none.
         """
-        return self.manifest.entries[name.as_posix() if isinstance(name, PurePath) else name]
+        return self.manifest.entries[tidied(name)]
 
-    @logged_only
     def files(self, names: Iterable[str] | None = None, per_page: int = 50) -> Iterator[ManifestEntry]:
-        """All entries, or those named.
+        """All entries, or those named; of an unlogged artifact, those that were added.
 
         Args:
             names: Their paths; None: all.
             per_page: Without effect.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
             KeyError: One of those named is not there.
         """
         del per_page
