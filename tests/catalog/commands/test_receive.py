@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from artfs.catalog import Catalog, EdgeKind, Incoming, NewRun, Received, VersionEdit, VersionUse
-from artfs.errors import IntegrityError, InvalidInputError, TypeMismatchError
+from artfs.errors import ConflictError, IntegrityError, InvalidInputError, TypeMismatchError
 from artfs.format.bundle import BundledRun
 from artfs.format.operations import Op, Origin, VersionCreated, VersionFields
 from artfs.format.runs import RunFields
@@ -381,3 +381,16 @@ def _assert_came(catalog: Catalog, received: Received) -> None:
             assert version.digest == came.tree.digest
             if one.arrival == "new":
                 assert (version.created_ns, version.fields, version.tree) == (came.created_ns, came.fields, came.tree)
+
+
+@pytest.mark.parametrize(("here", "there"), [("zoo", "zoo/animals"), ("zoo/animals", "zoo")])
+def test_a_name_that_would_be_a_project_and_an_artifact_is_refused_and_nothing_comes(
+    catalog: Catalog, origin: Catalog, here: str, there: str
+) -> None:
+    log(catalog, here)
+    log(origin, "plants")
+    log(origin, there)
+    before = rows_of(catalog.environment)
+    with pytest.raises(ConflictError, match="project"):
+        receive(catalog, origin, "plants", there)
+    assert rows_of(catalog.environment) == before
