@@ -222,6 +222,8 @@ def test_the_entries_of_an_unlogged_artifact_are_found_and_directories_may_end_i
     artifact.add_dir(images / "cats", name="./pets/")
     assert artifact.get_entry("./pets/tom.txt").path == "pets/tom.txt"
     assert "pets/tom.txt" in [entry.path for entry in artifact.files()]
+    with artifact.get_entry("pets/tom.txt").open("r") as file:
+        assert file.read() == "tom"
     artifact.remove("pets/")
     assert list(artifact.files()) == []
 

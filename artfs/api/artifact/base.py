@@ -288,6 +288,11 @@ class ArtifactBase(ArtifactMetadata):
         return self._store
 
     @property
+    def readable_store(self) -> Store:
+        """The store that has the bytes of its entries, before it is logged too."""
+        return self.contents.readable_store() if self._version is None else self.store
+
+    @property
     def version_ref(self) -> VersionRef:
         """The version by the name that the artifact has now."""
         with self.store.catalog.view() as view:

@@ -37,6 +37,10 @@ class Owner(Protocol):
         """The store that it is logged in; raises ArtifactNotLoggedError before that."""
 
     @property
+    def readable_store(self) -> Store:
+        """The store that has the bytes of its entries, before it is logged too."""
+
+    @property
     def row(self) -> Version:
         """The version that it is; raises ArtifactNotLoggedError before it is logged."""
 
@@ -82,21 +86,22 @@ class ManifestEntry:
         return None if self._reference is None else self._reference.version_id
 
     def open(self, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
-        """Open it for reading. A symlink is followed within the version.
+        """Open it for reading, of an unlogged artifact too. A symlink is followed within the version.
 
         Args:
             mode: `rb`, or `r` for text.
             encoding: Of text; UTF-8 by default.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
+            ArtifactNotLoggedError: It is a symlink, and the artifact is not logged.
             NotFoundError: A symlink leads to nothing.
             InvalidInputError: The mode is not one for reading; or a symlink leads to a directory, out of the version
                 or in circles.
             IntegrityError: On reading: stored bytes are damaged.
             SourceError: On reading: what a reference is to is gone, has changed or cannot be read.
         """
-        file = open_stored(self._artifact.store, self._file())
+        row = self._file()
+        file = open_stored(self._artifact.readable_store, row)
         if mode == "rb":
             return file
         if mode in {"r", "rt"}:

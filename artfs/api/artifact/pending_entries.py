@@ -212,6 +212,12 @@ class PendingEntries:
         """Close the writer."""
         self._close_writer()
 
+    def readable_store(self) -> Store:
+        """The store that has the bytes of what was added so far."""
+        if self._writer is not None:
+            self._writer.flush()
+        return self._bytes_in or self._open().store
+
     def _open(self, store: Store | None = None) -> IncrementalWriter:
         if self._writer is None:
             self._writer = IncrementalWriter(store or shared_store(self._store))
