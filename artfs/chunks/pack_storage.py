@@ -6,7 +6,7 @@ as well: names in place of paths, ranges read, a whole object put, names listed 
 - A pack is seen by `list` and `open` when it was published, whole and durable, and not before.
 - A published pack never changes (P15). Its id is random, so no other pack ever takes its name.
 - Methods raise OSError, and FileNotFoundError for a pack that is missing. Callers translate these: they know what they
-  wanted of the pack.
+  wanted of the pack. An error of artfs is told as it is.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from artfs.files import sync_directory, write_all
 from artfs.files.direct_io import DirectFile
 from artfs.files.store_files import make_directory, open_directory, open_file, remove_file, rename
 from artfs.format.digest import Data
-from artfs.format.pack import PACK_ID_SIZE
+from artfs.format.pack import PACK_ID_SIZE, PackKind
 
 __all__ = ["LocalPackStorage", "NewPack", "OpenPack", "PackStorage", "pack_name", "parse_pack_name"]
 
+_SIZE_LIMIT: Final = 512 << 20
 _PACK_NAME: Final = re.compile(rf"(?:.*/)?([0-9a-f]{{{2 * PACK_ID_SIZE}}})\.pack", re.DOTALL)
 
 
@@ -94,6 +95,9 @@ class PackStorage(Protocol):
     def is_available(self) -> bool:
         """Return False if there is no place for packs at all; a disk may not be mounted."""
 
+    def size_limit(self, kind: PackKind) -> int:
+        """Return the bytes at which a writer begins the next pack."""
+
     def list(self) -> dict[str, int]:
         """Return the bytes of each `packs/*/*.pack`, by name and in that order; names may be wrong."""
 
@@ -151,6 +155,10 @@ class LocalPackStorage:
     def is_available(self) -> bool:
         """See `PackStorage`."""
         return (self.root / "packs").is_dir()
+
+    def size_limit(self, kind: PackKind) -> int:  # noqa: ARG002 # files of both kinds may be large
+        """See `PackStorage`."""
+        return _SIZE_LIMIT
 
     def list(self) -> dict[str, int]:
         """See `PackStorage`."""

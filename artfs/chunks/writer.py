@@ -5,16 +5,16 @@ Preparing a record (`encode_record`) is pure and may run in many threads; append
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
-from artfs.chunks.pack_storage import PackStorage, pack_name
+from artfs.chunks.pack_storage import PackStorage
 from artfs.chunks.record import EncodedRecord, encode_record
-from artfs.errors import StorageError
+from artfs.errors import ArtfsError, StorageError
 from artfs.format.digest import digest
 from artfs.format.pack import (
     ENTRY_SIZE,
@@ -27,8 +27,6 @@ from artfs.format.pack import (
 )
 
 __all__ = ["EncodedRecord", "PackWriter", "SealedPack", "encode_record"]
-
-_SIZE_LIMIT: Final = 512 << 20
 
 _Result = TypeVar("_Result")
 
@@ -48,23 +46,23 @@ class PackWriter:
     A record's location is known from `append` on, but must not be published before its pack was returned by
     `take_sealed` or `finish`: only then is it durable.
 
-    As a context manager it aborts unless `finish` was called. After a StorageError only `abort` is left.
+    As a context manager it aborts unless `finish` was called. After an error only `abort` is left.
 
     Args:
         storage: Where the packs go.
         scratch: The directory of the writer's session, for the unfinished one.
         kind: Of the packs.
-        size_limit: A record that would make a pack longer begins the next one.
+        size_limit: A record that would make a pack longer begins the next one; None: the storage's.
     """
 
-    def __init__(self, storage: PackStorage, scratch: Path, kind: PackKind, size_limit: int = _SIZE_LIMIT) -> None:
+    def __init__(self, storage: PackStorage, scratch: Path, kind: PackKind, size_limit: int | None = None) -> None:
         self._storage = storage
         self._scratch = scratch
         self._kind = kind
-        self._size_limit = size_limit
+        self._size_limit = size_limit or storage.size_limit(kind)
         self._unsealed: _PackBuilder | None = None
-        self._sealed: list[SealedPack] = []
-        self._failure: StorageError | None = None
+        self._sealed: dict[SealedPack, _PackBuilder] = {}
+        self._failure: ArtfsError | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -97,8 +95,8 @@ class PackWriter:
 
     def take_sealed(self) -> list[SealedPack]:
         """Return the packs sealed since the last call. `abort` does not remove them any more."""
-        sealed, self._sealed = self._sealed, []
-        return sealed
+        sealed, self._sealed = self._sealed, {}
+        return list(sealed)
 
     def finish(self) -> list[SealedPack]:
         """Seal the unfinished pack, and return all sealed packs that `take_sealed` did not.
@@ -115,23 +113,26 @@ class PackWriter:
         if self._unsealed is not None:
             self._unsealed.discard()
             self._unsealed = None
-        for sealed in self.take_sealed():
-            with suppress(OSError):  # gc removes a pack that no index entry points to
-                self._storage.remove(pack_name(sealed.pack))
+        sealed, self._sealed = self._sealed, {}
+        for pack in sealed.values():
+            pack.discard()
 
     def _seal(self, pack: _PackBuilder) -> None:
-        self._sealed.append(self._try(pack.seal))
+        self._sealed[self._try(pack.seal)] = pack
         self._unsealed = None
 
     def _try(self, step: Callable[[], _Result]) -> _Result:
         """Run one step. After a failure no other is tried: a second fsync of the same file can lie."""
         if self._failure is not None:
-            raise StorageError(f"after an earlier failure: {self._failure}", self._failure.errno)
+            raise StorageError(f"after an earlier failure: {self._failure}", getattr(self._failure, "errno", errno.EIO))
         try:
             return step()
         except OSError as error:
             self._failure = StorageError.of(error, f"writing a pack in {self._scratch}")
             raise self._failure from error
+        except ArtfsError as error:
+            self._failure = error
+            raise
 
 
 class _PackBuilder:

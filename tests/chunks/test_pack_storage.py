@@ -5,17 +5,51 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from artfs.chunks.pack_storage import LocalPackStorage, PackStorage, pack_name, parse_pack_name
-from artfs.errors import IntegrityError
+from artfs.chunks.remote_pack_storage import RemotePackStorage
+from artfs.chunks.writer import PackWriter, encode_record
+from artfs.errors import IntegrityError, StorageError, StoreError, StoreUnreachableError
 from artfs.files.direct_io import PIECE
+from artfs.format.digest import digest_and_table
+from artfs.format.pack import PackKind, RecordKind
+from artfs.remotes import ListedObject, Remote
 from tests.support.data.packs import Place
+from tests.support.faults.faultyremote import Wrapped
 from tests.support.models.memorypacks import MemoryPackStorage
+from tests.support.models.memoryremote import MemoryRemote
+
+
+class _Counting(Wrapped):
+    """Notes the requests."""
+
+    def __init__(self, remote: Remote) -> None:
+        super().__init__(remote)
+        self.calls: list[tuple[str, str]] = []
+
+    def put(self, name: str, data: bytes) -> None:
+        self.calls.append(("put", name))
+        super().put(name, data)
+
+    def get(self, name: str, start: int = 0, end: int | None = None) -> bytes | None:
+        self.calls.append(("get", name))
+        return super().get(name, start, end)
+
+    def list(self, prefix: str, after: str = "") -> Iterator[ListedObject]:
+        self.calls.append(("list", prefix))
+        return super().list(prefix, after)
+
+
+class _Gone(Wrapped):
+    """Does not answer."""
+
+    def put(self, name: str, data: bytes) -> None:  # noqa: ARG002 # nothing arrives
+        raise StoreUnreachableError("no answer")
 
 
 @dataclass(frozen=True)
@@ -77,12 +111,6 @@ class PackStorageContract:
         assert subject.storage.list() == {}
         assert list(subject.scratch.iterdir()) == []
 
-    def test_a_pack_can_be_discarded_after_it_was_published(self, subject: Subject) -> None:
-        new = subject.storage.create(subject.scratch)
-        new.publish()
-        new.discard()
-        assert subject.storage.list() == {}
-
     def test_no_two_packs_have_the_same_id(self, subject: Subject) -> None:
         names = {subject.publish(b"the same") for _ in range(20)}
         assert len(names) == 20
@@ -94,10 +122,27 @@ class PackStorageContract:
         assert subject.storage.list() == {"packs/00/a.pack": 7, "packs/zz/notes.pack": 7}
         assert subject.read("packs/zz/notes.pack") == b"planted"
 
-    @pytest.mark.parametrize("what", ["open", "remove", "quarantine"])
+    def test_a_missing_pack_is_a_file_that_is_not_found(self, subject: Subject) -> None:
+        with pytest.raises(FileNotFoundError):
+            subject.storage.open(pack_name(bytes(16)))
+
+    def test_messages_name_the_pack(self, subject: Subject) -> None:
+        assert pack_name(bytes(16)) in subject.storage.address(pack_name(bytes(16)))
+        assert subject.storage.is_available()
+
+
+class PackRemovalContract(PackStorageContract):
+    """What those promise besides from which packs are removed."""
+
+    def test_a_pack_can_be_discarded_after_it_was_published(self, subject: Subject) -> None:
+        new = subject.storage.create(subject.scratch)
+        new.publish()
+        new.discard()
+        assert subject.storage.list() == {}
+
+    @pytest.mark.parametrize("what", ["remove", "quarantine"])
     def test_what_is_missing_is_a_file_that_is_not_found(self, subject: Subject, what: str) -> None:
         calls: dict[str, Callable[[str], object]] = {
-            "open": subject.storage.open,
             "remove": subject.storage.remove,
             "quarantine": lambda name: subject.storage.quarantine(name, "a note\n"),
         }
@@ -146,12 +191,8 @@ class PackStorageContract:
         second.join(timeout=60)
         assert done == ["first", "second"]
 
-    def test_messages_name_the_pack(self, subject: Subject) -> None:
-        assert pack_name(bytes(16)) in subject.storage.address(pack_name(bytes(16)))
-        assert subject.storage.is_available()
 
-
-class TestLocalPackStorage(PackStorageContract):
+class TestLocalPackStorage(PackRemovalContract):
     @pytest.fixture
     def subject(self, place: Place) -> Subject:
         def plant(name: str, data: bytes) -> None:
@@ -162,11 +203,76 @@ class TestLocalPackStorage(PackStorageContract):
         return Subject(LocalPackStorage(place.top), plant, place.tmp)
 
 
-class TestMemoryPackStorage(PackStorageContract):
+class TestMemoryPackStorage(PackRemovalContract):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> Subject:
         storage = MemoryPackStorage()
         return Subject(storage, storage.packs.__setitem__, tmp_path)
+
+
+class TestRemotePackStorage(PackStorageContract):
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> Subject:
+        remote = MemoryRemote()
+        return Subject(RemotePackStorage(remote), remote.put, tmp_path)
+
+    def test_packs_of_one_writer_end_with_its_session(self, subject: Subject) -> None:
+        storage = subject.storage
+        assert isinstance(storage, RemotePackStorage)
+        assert {parse_pack_name(subject.publish(b""))[8:] for _ in range(3)} == {storage.session}
+        assert RemotePackStorage(MemoryRemote()).session != storage.session
+
+    def test_nothing_is_removed_not_even_what_its_writer_gave_up(self, subject: Subject) -> None:
+        new = subject.storage.create(subject.scratch)
+        new.publish()
+        new.discard()
+        name = pack_name(new.pack)
+        with subject.storage.lock(exclusive=False, wait=False):
+            pass
+        calls: list[Callable[[], object]] = [
+            lambda: subject.storage.remove(name),
+            lambda: subject.storage.quarantine(name, "a note\n"),
+            lambda: subject.storage.lock(exclusive=True, wait=True),
+        ]
+        for call in calls:
+            with pytest.raises(StoreError, match="removes and repairs nothing"):
+                call()
+        assert subject.storage.list() == {name: 0}
+
+
+def test_a_pack_whose_size_is_known_takes_one_request_for_each_range(tmp_path: Path) -> None:
+    remote = _Counting(MemoryRemote())
+    sizes: dict[str, int] = {}
+    storage = RemotePackStorage(remote, sizes.get)
+    name = Subject(storage, remote.put, tmp_path).publish(b"header", b"records")
+    sizes |= {name: 13, pack_name(bytes(16)): 100}
+    pack = storage.open(name)
+    assert [pack.read(6, 0), pack.read(100, 6), pack.read(1, 13)] == [b"header", b"records", b""]
+    assert remote.calls == [("put", name), ("get", name), ("get", name)]
+    with pytest.raises(FileNotFoundError):
+        storage.open(pack_name(bytes(16))).read(1, 0)
+
+
+def test_a_pack_that_is_not_written_is_named_by_nothing_and_no_other_is_tried(tmp_path: Path) -> None:
+    remote = _Gone(MemoryRemote())
+    record = encode_record(RecordKind.CHUNK, *digest_and_table(b"plain"), b"plain")
+    with PackWriter(RemotePackStorage(remote), tmp_path, PackKind.DATA) as writer:
+        writer.append(record)
+        with pytest.raises(StoreUnreachableError):
+            writer.finish()
+        with pytest.raises(StorageError, match="after an earlier failure: no answer"):
+            writer.append(record)
+        assert writer.take_sealed() == []
+
+
+def test_a_pack_of_an_object_store_stays_small_enough_for_one_request(tmp_path: Path) -> None:
+    storage = RemotePackStorage(MemoryRemote())
+    with PackWriter(storage, tmp_path, PackKind.NODES) as writer:
+        for number in range(3):
+            node = random.Random(number).randbytes(4 << 20)
+            writer.append(encode_record(RecordKind.NODE, *digest_and_table(node), node))
+        assert [pack.count for pack in writer.finish()] == [1, 1, 1]
+    assert max(storage.list().values()) < 8 << 20
 
 
 def _traced(monkeypatch: pytest.MonkeyPatch, top: Path) -> list[str]:

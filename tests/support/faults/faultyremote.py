@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from artfs.errors import StoreUnreachableError
 from artfs.remotes.remote import ListedObject, Remote
 
-__all__ = ["LIARS", "BothWin", "ChecksThenWrites", "FaultyRemote", "IgnoresTheCondition"]
+__all__ = ["LIARS", "BothWin", "ChecksThenWrites", "FaultyRemote", "IgnoresTheCondition", "Wrapped"]
 
 
-class _Wrapped:
+class Wrapped:
     """Passes everything on."""
 
     def __init__(self, remote: Remote) -> None:
@@ -42,7 +42,7 @@ class _Wrapped:
         self._remote.delete(name)
 
 
-class FaultyRemote(_Wrapped):
+class FaultyRemote(Wrapped):
     """Creates fail at random.
 
     Args:
@@ -84,7 +84,7 @@ class FaultyRemote(_Wrapped):
         raise StoreUnreachableError("the server answers 503")
 
 
-class IgnoresTheCondition(_Wrapped):
+class IgnoresTheCondition(Wrapped):
     """Writes over what is there, and says that it created it."""
 
     def create(self, name: str, data: bytes) -> bool:
@@ -92,7 +92,7 @@ class IgnoresTheCondition(_Wrapped):
         return True
 
 
-class ChecksThenWrites(_Wrapped):
+class ChecksThenWrites(Wrapped):
     """Looks whether there is an object, and writes if there was none: racing writers all find none."""
 
     def __init__(self, remote: Remote) -> None:
@@ -110,7 +110,7 @@ class ChecksThenWrites(_Wrapped):
         return True
 
 
-class BothWin(_Wrapped):
+class BothWin(Wrapped):
     """Keeps the first, and answers everybody that he won."""
 
     def create(self, name: str, data: bytes) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from artfs.chunks.pack_storage import NewPack, OpenPack, pack_name
 from artfs.format.digest import Data
+from artfs.format.pack import PackKind
 
 __all__ = ["MemoryPackStorage"]
 
@@ -40,6 +41,9 @@ class MemoryPackStorage:
 
     def is_available(self) -> bool:
         return True
+
+    def size_limit(self, kind: PackKind) -> int:  # noqa: ARG002 # as in a directory
+        return 512 << 20
 
     def list(self) -> dict[str, int]:
         return {name: len(data) for name, data in sorted(self.packs.items()) if _PACK.fullmatch(name)}
