@@ -74,4 +74,6 @@ def wandb_keywords() -> dict[str, str | list[str]]:
     }
     if tags := [tag.strip() for tag in os.environ.get("WANDB_TAGS", "").split(",") if tag.strip()]:
         found["tags"] = tags
+    if os.environ.get("WANDB_MODE") == "disabled":
+        found["mode"] = "disabled"
     return found

@@ -11,13 +11,15 @@ from artfs.api import live_runs, tracking
 from artfs.api.run.attributes import attributes_to_keep
 from artfs.api.run.config import ABOUT, RunConfig
 from artfs.api.run.config_values import config_values
+from artfs.api.run.disabled_run import DisabledRun
 from artfs.api.run.exit_code import note_exits
 from artfs.api.run.ids import run_id_of
 from artfs.api.run.keywords import WandbKeywords, check_keywords
 from artfs.api.run.provenance import checked_out_commit, command_line, has_changes, working_directory
+from artfs.api.run.resume_file import ResumeFile
 from artfs.api.run.run import Run
 from artfs.api.store_pool import StoreLike, shared_store
-from artfs.catalog import NewRun, current_actor, encode_metadata
+from artfs.catalog import NewRun, current_actor, encode_metadata, state_now
 from artfs.catalog import Run as Row
 from artfs.errors import ConflictError, InvalidInputError, NotFoundError
 from artfs.lineage import record_crashes
@@ -76,8 +78,14 @@ def init(
     if id is not None and own_id != id:
         about["id"] = id
     opened = shared_store(store)
-    record_crashes(opened)
-    known = _known(opened, own_id, named.get("resume"))
+    disabled = named.get("mode") == "disabled"
+    resume = None
+    if not disabled:
+        record_crashes(opened)
+        if named.get("resume") in {"auto", True}:
+            resume = ResumeFile.below(named.get("dir") or ".")
+            own_id = own_id or _interrupted(opened, resume)
+    known = None if disabled else _known(opened, own_id, named.get("resume"))
     if known is None and name is None:
         name = id
     elif known is not None and about:
@@ -95,10 +103,13 @@ def init(
         None if commit is None else has_changes(Path(directory)),
         current_process(),
     )
-    run = Run(opened, opened.catalog.start_run(new, current_actor(own_id)))
+    run = DisabledRun(opened, new) if disabled else Run(opened, opened.catalog.start_run(new, current_actor(own_id)))
     if (files := named.get("dir")) is not None:
         run.keep_files_in(files)
-    tracking.begin(opened, run.id, new_id=id is None, pin=pin)
+    if resume is not None:
+        run.find_again_by(resume)
+    if not disabled:
+        tracking.begin(opened, run.id, new_id=own_id is None, pin=pin)
     live_runs.enter(run)
     note_exits()
     atexit.register(run.finish_at_exit)
@@ -113,6 +124,14 @@ def _previous(reinit: object) -> Run | None:
         for run in live_runs.live_runs():
             run.finish()
     return None
+
+
+def _interrupted(store: Store, file: ResumeFile) -> str | None:
+    """Return the id of the run that a file names, if that has crashed or failed."""
+    id_ = file.read()
+    with store.catalog.view() as view:
+        row = None if id_ is None else view.run(id_)
+    return row.id if row is not None and state_now(row) in {"crashed", "failed"} else None
 
 
 def _known(store: Store, id_: str | None, resume: object) -> Row | None:

@@ -41,6 +41,7 @@ _INTERNAL = {
     "began_at",
     "begin_at",
     "contents",
+    "find_again_by",
     "finish_at_exit",
     "keep_files_in",
     "of_version",
@@ -49,6 +50,7 @@ _INTERNAL = {
     "store",
     "ttl_ns",
     "version_ref",
+    "wait_for_nothing",
 }
 
 

@@ -225,7 +225,7 @@ def test_use_artifact_of_a_missing_version_is_not_found_and_no_value_error(run: 
     with pytest.raises(TypeMismatchError):
         run.use_artifact("animals", type="model")
     with pytest.raises(InvalidInputError):
-        run.use_artifact("a/b:v0")
+        run.use_artifact("a/b/c/d:v0")
     assert run.used_artifacts() == []
 
 

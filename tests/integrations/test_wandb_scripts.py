@@ -158,6 +158,8 @@ def test_what_the_environment_says_for_wandb_counts_where_the_script_says_nothin
         **said,
     )
     assert (ended.stdout, ended.stderr) == ("trainer1 p own g a b\n", "")
+    ended = started(("--wandb",), "import wandb; print(type(wandb.init()).__name__)", WANDB_MODE="disabled")
+    assert (ended.stdout, ended.stderr) == ("DisabledRun\n", "")
 
 
 def test_what_was_on_the_path_before_stays_on_it(tmp_path: Path, started: Started) -> None:

@@ -144,7 +144,6 @@ class Artifact(ReadMethods, AddMethods):
         self.store.catalog.delete_version(self.version_ref, current_actor(), delete_aliases=delete_aliases)
         self._deleted = True
 
-    @logged_only
     def wait(self, timeout: float | timedelta | None = None) -> Self:
         """Return the artifact: what is logged is there already.
 
@@ -152,10 +151,16 @@ class Artifact(ReadMethods, AddMethods):
             timeout: Not needed.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
+            ArtifactNotLoggedError: The artifact is not logged, and is not one that a disabled run was to log.
         """
         del timeout
+        if self._waits and self.is_draft():
+            raise ArtifactNotLoggedError(f"artifact {self.name} has no wait yet: log it first")
         return self
+
+    def wait_for_nothing(self) -> None:
+        """Have `wait` return although nobody logs the artifact."""
+        self._waits = False
 
     @logged_only
     def new_draft(self) -> Artifact:

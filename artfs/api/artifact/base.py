@@ -100,6 +100,7 @@ class ArtifactBase(ArtifactMetadata):
         self._aliases: list[str] = []
         self._final = False
         self._deleted = False
+        self._waits = True
 
     def begin_at(self, store: Store, version: Version) -> None:
         """Begin with the contents of a version, which gc keeps while this object lives."""

@@ -14,6 +14,7 @@ from artfs.api import tracking
 from artfs.api.lines import termlog
 from artfs.api.run.config import ConfigDict, RunConfig
 from artfs.api.run.exit_code import code_at_exit, code_of
+from artfs.api.run.resume_file import ResumeFile
 from artfs.api.store_pool import shared_store
 from artfs.catalog import Actor, check_text, current_actor, encode_metadata, json_object, state_now
 from artfs.catalog import Run as Row
@@ -36,6 +37,7 @@ class RunBase:
         self._store_path: str | Path = os.fspath(shared_store(store).path)  # text in pickles
         self._row = row
         self._pid = os.getpid()
+        self._resume: ResumeFile | None = None
         self._name = row.fields.name
         self._config = RunConfig(row.fields.config)
         self._summary = ConfigDict(row.fields.summary, "summary")
@@ -202,6 +204,8 @@ class RunBase:
             state: Outcome = "failed" if exit_code else "finished"
             code = exit_code if exit_code is not None and 0 <= exit_code <= MAX_EXIT_CODE else None
             self._load(self._store.catalog.finish_run(self.id, state, self._actor(), exit_code=code))
+            if self._resume is not None and state == "finished":
+                self._resume.remove(self.id)
             tracking.end(self._store, self.id)
 
     def finish_at_exit(self) -> None:
@@ -211,6 +215,11 @@ class RunBase:
                 self.finish(exit_code=code_at_exit())
             except ArtfsError as error:
                 termlog(self._not_stored(error))
+
+    def find_again_by(self, file: ResumeFile) -> None:
+        """Note the run in a file until it succeeds."""
+        file.write(self.id)
+        self._resume = file
 
     def _log_at_end(self) -> None:
         """Log what is to be logged when the run ends."""

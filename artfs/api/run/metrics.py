@@ -57,7 +57,7 @@ class RunMetrics(RunAttributes):
         _check_names(data)
         over = {other for name in data if (other := self._plotted_over(name)) is not None}
         step = None if step is None else int(step)
-        if not self._steps.add(data, step, commit=step is None if commit is None else commit, with_last=over):
+        if not self._add_step(data, step, commit=step is None if commit is None else commit, with_last=over):
             warnings.warn(
                 f"run {self.id}: step {step} is over, the run is at step {self.step}: {', '.join(data)} are left out",
                 RuntimeWarning,
@@ -111,6 +111,10 @@ class RunMetrics(RunAttributes):
         if over is not None:
             self._steps.remember(over)
         return metric
+
+    def _add_step(self, data: Mapping[str, Any], step: int | None, *, commit: bool, with_last: set[str]) -> bool:
+        """Add values to the history; return False if their step is over."""
+        return self._steps.add(data, step, commit=commit, with_last=with_last)
 
     def _plotted_over(self, name: str) -> str | None:
         """Return the metric that a key is plotted over; None: steps."""

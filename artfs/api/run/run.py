@@ -18,7 +18,7 @@ from artfs.errors import InvalidInputError, TypeMismatchError
 from artfs.lineage import current_view
 from artfs.names import DEFAULT_TYPE, parse_ref
 
-__all__ = ["Run"]
+__all__ = ["Run", "check_type"]
 
 
 class Run(SavedFiles, RunNotices):
@@ -64,7 +64,7 @@ class Run(SavedFiles, RunNotices):
             artifact_or_name = self._artifact(artifact_or_name, name, type)
             log(store, artifact_or_name, aliases=aliases, if_changed=True)
         if isinstance(artifact_or_name, Artifact):
-            _check_type(artifact_or_name.base_name, artifact_or_name.type, type)
+            check_type(artifact_or_name.base_name, artifact_or_name.type, type)
             if artifact_or_name.is_draft():
                 log(store, artifact_or_name, aliases=aliases)
             if artifact_or_name.store.path != store.path:
@@ -77,7 +77,7 @@ class Run(SavedFiles, RunNotices):
             with store.catalog.view() as view:
                 artifact = view.artifact(view.resolve(ref).artifact)
             if artifact is not None:
-                _check_type(artifact.name, artifact.type, type)
+                check_type(artifact.name, artifact.type, type)
         version = store.catalog.use_version(self.id, tracking.pinned(store, self.id, ref), self._actor())
         return artifact_or_name if isinstance(artifact_or_name, Artifact) else Artifact.of_version(store, version)
 
@@ -368,8 +368,7 @@ class Run(SavedFiles, RunNotices):
             return artifact_or_path
         path = os.fspath(artifact_or_path)
         if name is None:
-            base = os.path.basename(path.rstrip("/")) or os.path.basename(os.path.abspath(path))
-            name = _name_from(f"run-{self.id}-{base}")
+            name = self._name_of_path(path)
         with self._store.catalog.view() as view:
             existing = view.artifact_by_name(name)
         artifact = Artifact(name, type_ or (DEFAULT_TYPE if existing is None else existing.type), store=self._store)
@@ -381,12 +380,23 @@ class Run(SavedFiles, RunNotices):
             artifact.add_file(path)
         return artifact
 
+    def _name_of_path(self, path: str | os.PathLike[str]) -> str:
+        """Return what the artifact of a path is called where no name is given."""
+        text = os.fspath(path)
+        base = os.path.basename(text.rstrip("/")) or os.path.basename(os.path.abspath(text))
+        return _name_from(f"run-{self.id}-{base}")
+
 
 def _name_from(text: str) -> str:
     """Return a name for an artifact that is like a text."""
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text)[:128]
 
 
-def _check_type(name: str, found: str, wanted: str | None) -> None:
+def check_type(name: str, found: str, wanted: str | None) -> None:
+    """Refuse an artifact of another type than the one that is wanted, if one is.
+
+    Raises:
+        TypeMismatchError: It is.
+    """
     if wanted not in {None, found}:
         raise TypeMismatchError(f"artifact {name} has type {found}, not {wanted}: ask for that one")

@@ -86,6 +86,14 @@ class RunSteps:
             self._last[name] = values[name]
         return writer.add(values, step, commit=commit)
 
+    def pass_over(self, step: int | None, *, commit: bool) -> bool:
+        """Do as `add`, and keep no values."""
+        wanted = self.step if step is None else step
+        if wanted < self.step:
+            return False
+        self._first = wanted + commit
+        return True
+
     def rows(self) -> list[Row]:
         """Return the run's rows by step, also those that are not written yet.
 
