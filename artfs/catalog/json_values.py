@@ -10,7 +10,8 @@
 | a date or time | ISO 8601 |
 | a timedelta | seconds |
 | a mapping, a dataclass, a Namespace, a model of pydantic | an object; keys become text as `json.dumps` makes it |
-| a sequence, a set | an array, of a set sorted |
+| a slice | an object of its `slice_start`, `slice_stop` and `slice_step`, as W&B keeps it |
+| a sequence, a range, a set | an array, of a set sorted |
 | what has `tolist` or `numpy`: arrays, tensors, their scalars | what that gives |
 
 Anything else is refused. The form of infinite numbers is that of MongoDB's Extended JSON.
@@ -130,10 +131,8 @@ def _simpler(value: object, place: Place) -> object:
         return value.value
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
+    if (plain := _plain(value)) is not None:
+        return plain
     if _is_of(value, {"uuid", "decimal", "numpy", "torch"}, {"UUID", "Decimal", "dtype", "device"}):
         return str(value)
     if (fields := attributes_of(value)) is not None:
@@ -154,6 +153,17 @@ def _simpler(value: object, place: Place) -> object:
                 f"{place_words(place)} is a {type(value).__name__} that gives no values: {error}"
             ) from error
     raise TypeError(f"{place_words(place)} is a {type(value).__name__}, which JSON cannot express")
+
+
+def _plain(value: object) -> object | None:
+    """Return what stands for a date, a time, a timedelta or a slice; None of anything else."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, slice):
+        return {"slice_start": value.start, "slice_stop": value.stop, "slice_step": value.step}
+    return None
 
 
 def _is_of(value: object, modules: set[str], names: set[str]) -> bool:

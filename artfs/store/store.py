@@ -24,6 +24,7 @@ from artfs.chunks.reader import PackReader
 from artfs.closing import Closing
 from artfs.errors import IntegrityError, NotFoundError
 from artfs.format.node import Entry, Kind
+from artfs.format.operations import Tree
 from artfs.format.pack import Location
 from artfs.kv import crash_marker
 from artfs.names import EntryPath, VersionRef, parse_store_path
@@ -41,7 +42,7 @@ from artfs.store.write.scan import Source
 if TYPE_CHECKING:
     from artfs.store.write.put import Stored
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "open_store", "root_entry", "tree_entry"]
 
 
 def open_store(
@@ -313,7 +314,11 @@ class Store(Closing):
 
 def root_entry(version: Version) -> Entry:
     """Return the version's own directory as an entry without a name."""
-    tree = version.tree
+    return tree_entry(version.tree)
+
+
+def tree_entry(tree: Tree) -> Entry:
+    """Return the topmost directory of stored contents as an entry without a name."""
     return Entry(b"", Kind.DIRECTORY, tree.mode, tree.mtime_ns, tree.size, tree.digest, tree.entries, tree.root)
 
 

@@ -102,6 +102,7 @@ def test_an_unlogged_artifact_has_what_needs_no_version_and_nothing_else(place: 
     assert sorted(artifact.manifest.entries) == ["a.png", "labels.csv", "x/a.png"]
     entry = artifact.manifest.entries["x/a.png"]
     assert (entry.path, entry.size, entry.ref, entry.etag, entry.version_id) == ("x/a.png", 7, None, None, None)
+    assert entry.extra == {}
     for name in ("version", "aliases", "ttl", "file_count", "created_at", "path"):
         with pytest.raises(ArtifactNotLoggedError) as caught:
             getattr(artifact, name)

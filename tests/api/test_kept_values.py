@@ -57,6 +57,8 @@ KEPT: list[tuple[object, object]] = [
     (frozenset({"b", "a"}), ["a", "b"]),
     ((1, (2,)), [1, [2]]),
     (range(3), [0, 1, 2]),
+    (slice(0, 9, 2), {"slice_start": 0, "slice_stop": 9, "slice_step": 2}),
+    (slice(3), {"slice_start": None, "slice_stop": 3, "slice_step": None}),
     (deque([1]), [1]),
     (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
     ({0: "cat", None: 1, 2.5: 2, True: 3}, {"0": "cat", "null": 1, "2.5": 2, "true": 3}),

@@ -153,6 +153,21 @@ def test_without_checksum_uri_and_size_are_kept_and_directories_expanded(store: 
     assert artifact.open("sub/c.bin").read(1) == b"d"
 
 
+def test_unchecked_references_of_the_same_uris_and_sizes_make_no_new_version(store: Store, data: Path) -> None:
+    first = _logged(store, data.as_uri(), checksum=False)
+    (data / "sub" / "c.bin").write_bytes(b"d" * 100_000)
+    os.utime(data / "a#b.txt", (1, 1))
+    again = artfs.Artifact("refs", store=store)
+    again.add_reference(data.as_uri(), checksum=False)
+    log(store, again, if_changed=True)
+    assert again.name == first.name
+    (data / "sub" / "c.bin").write_bytes(b"longer" * 100_000)
+    longer = artfs.Artifact("refs", store=store)
+    longer.add_reference(data.as_uri(), checksum=False)
+    log(store, longer, if_changed=True)
+    assert longer.name == "refs:v1"
+
+
 def test_uris_that_are_not_allowed_are_refused(store: Store, data: Path) -> None:
     artifact = artfs.Artifact("refs", store=store)
     for uri, why in (

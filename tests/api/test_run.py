@@ -216,6 +216,13 @@ def test_use_artifact_of_an_unlogged_artifact_logs_it(run: Run) -> None:
     assert run.logged_artifacts() == []
 
 
+def test_use_artifact_of_equal_contents_is_the_version_that_is_there(run: Run) -> None:
+    run.use_artifact(unlogged(text="one"))
+    assert run.use_artifact(unlogged(text="one"), aliases=["seen"]).name == "animals:v0"
+    assert run.use_artifact("animals:seen").name == "animals:v0"
+    assert run.use_artifact(unlogged(text="two")).name == "animals:v1"
+
+
 def test_use_artifact_of_a_missing_version_is_not_found_and_no_value_error(run: Run) -> None:
     run.log_artifact(unlogged())
     for ref in ("plants", "animals:v9", "animals:best"):

@@ -228,6 +228,22 @@ def test_the_entries_of_an_unlogged_artifact_are_found_and_directories_may_end_i
     assert list(artifact.files()) == []
 
 
+def test_an_unlogged_artifact_is_compared_with_a_directory_and_its_entries_are_written_out(
+    store: Store, images: Path, tmp_path: Path
+) -> None:
+    artifact = _unlogged(store)
+    artifact.add_dir(images)
+    artifact.verify(images)
+    assert Path(artifact.get_path("cats/tom.txt").download(tmp_path / "out")).read_text() == "tom"
+    (images / "cats" / "tom.txt").write_text("TOM")
+    with pytest.raises(InvalidInputError, match=r"not as it was added: 'cats/tom.txt' has other contents"):
+        artifact.verify(images)
+    artifact.add_dir(images, merge=True)
+    artifact.verify(images)
+    log(store, artifact)
+    artifact.verify(images)
+
+
 def test_logged_only_attributes_of_an_unlogged_artifact_are_refused(store: Store) -> None:
     artifact = _unlogged(store)
     for name in ("version", "aliases", "ttl", "file_count", "created_at"):
@@ -236,7 +252,7 @@ def test_logged_only_attributes_of_an_unlogged_artifact_are_refused(store: Store
         assert not hasattr(artifact, name)
     for name in (
         *("file", "open", "download", "checkout"),
-        *("verify", "new_draft", "delete", "wait", "diff"),
+        *("new_draft", "delete", "wait", "diff"),
         *("logged_by", "used_by", "ancestors", "descendants"),
     ):
         with pytest.raises(ArtifactNotLoggedError):

@@ -71,6 +71,12 @@ def test_what_any_process_of_a_run_opens_is_an_input_of_it(mounted: MountedStore
     assert states(mounted.store) == {"step": "finished"}
 
 
+def test_a_link_that_a_run_reads_in_a_mount_is_a_use_of_its_source(mounted: MountedStore) -> None:
+    mounted.done("link", "-q", "animals:v0", "zoo")
+    _run(mounted, "cat", mounted.mountpoint / "zoo" / "v0" / "7")
+    assert edges(mounted.store) == {"step": {"animals:v0"}}
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_loader_workers_are_of_the_run(mounted: MountedStore, tmp_path: Path, method: str) -> None:
     script = tmp_path / "load.py"

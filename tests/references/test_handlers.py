@@ -75,6 +75,7 @@ def test_objects_of_a_registered_scheme_are_added_read_and_downloaded(tmp_path: 
         ("data/b/c.txt", 3, None),
     ]
     assert added[0].etag is not None
+    assert added[0].extra == {"etag": added[0].etag}
     artifact.save()
     with artifact.open("data/b/c.txt") as file:
         assert file.read() == b"ccc"

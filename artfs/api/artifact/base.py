@@ -15,8 +15,9 @@ from artfs.api.artifact.pending_entries import PendingEntries
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import Version, json_object
 from artfs.errors import ArtifactFinalizedError, ArtifactNotLoggedError, InvalidInputError
+from artfs.format.node import Entry
 from artfs.names import VersionRef
-from artfs.store.store import Store, root_entry
+from artfs.store.store import Store, root_entry, tree_entry
 
 __all__ = ["ArtifactBase", "SavedVersion", "logged_only", "not_final"]
 
@@ -292,6 +293,15 @@ class ArtifactBase(ArtifactMetadata):
     def readable_store(self) -> Store:
         """The store that has the bytes of its entries, before it is logged too."""
         return self.contents.readable_store() if self._version is None else self.store
+
+    @property
+    def readable_root(self) -> Entry:
+        """The root directory in `readable_store`; before it is logged, of what was added so far, which is stored.
+
+        Raises:
+            InvalidInputError: A file is still being written.
+        """
+        return root_entry(self._version) if self._version is not None else tree_entry(self.contents.readable_tree())
 
     @property
     def version_ref(self) -> VersionRef:

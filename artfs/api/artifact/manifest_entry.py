@@ -85,6 +85,12 @@ class ManifestEntry:
         """The version of its source that a reference is to."""
         return None if self._reference is None else self._reference.version_id
 
+    @property
+    def extra(self) -> dict[str, str]:
+        """What the source of a reference gave, under W&B's keys `etag` and `versionID`; of anything else empty."""
+        given = {"etag": self.etag, "versionID": self.version_id}
+        return {key: value for key, value in given.items() if value is not None}
+
     def open(self, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
         """Open it for reading, of an unlogged artifact too. A symlink is followed within the version.
 
@@ -110,16 +116,17 @@ class ManifestEntry:
         raise InvalidInputError(f"mode {mode!r} is not allowed: a logged artifact is opened as 'rb' or 'r'")
 
     def download(self, root: str | os.PathLike[str] | None = None) -> str:
-        """Write it out as a file; in place of a symlink, what it leads to in the version.
+        """Write it out as a file, of an unlogged artifact too; in place of a symlink, what it leads to in the version.
 
         Args:
-            root: The directory that stands for the artifact; `./artifacts/NAME:vN` by default.
+            root: The directory that stands for the artifact; `./artifacts/NAME:vN` by default, before it is logged
+                `./artifacts/NAME`.
 
         Returns:
             The path of the file.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
+            ArtifactNotLoggedError: It is a symlink, and the artifact is not logged.
             IntegrityError: Stored bytes are damaged.
             SourceError: What a reference is to is gone, has changed or cannot be read.
             UnsafeTargetError: A symlink leads outside.
@@ -129,7 +136,7 @@ class ManifestEntry:
         row = self.row
         if row.kind == Kind.SYMLINK:
             row = entry_to_copy(self._artifact.store, self._artifact.row, parse_entry_path(self.path))
-        extract(self._artifact.store, row, target, path=os.fsencode(self.path))
+        extract(self._artifact.readable_store, row, target, path=os.fsencode(self.path))
         return str(target)
 
     def ref_target(self) -> str:

@@ -218,6 +218,14 @@ class PendingEntries:
             self._writer.flush()
         return self._bytes_in or self._open().store
 
+    def readable_tree(self) -> Tree:
+        """Store the directories of what was added so far, so that `readable_store` has all of it.
+
+        Raises:
+            InvalidInputError: A file is still being written.
+        """
+        return self.tree(self.readable_store())
+
     def _open(self, store: Store | None = None) -> IncrementalWriter:
         if self._writer is None:
             self._writer = IncrementalWriter(store or shared_store(self._store))

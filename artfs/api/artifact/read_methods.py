@@ -39,6 +39,17 @@ class ReadMethods(ArtifactBase):
         """
         return self.manifest.entries[tidied(name)]
 
+    def get_path(self, name: str | PurePath) -> ManifestEntry:
+        """As `get_entry`, for scripts that were written for W&B.
+
+        Args:
+            name: The path.
+
+        Raises:
+            KeyError: There is none.
+        """
+        return self.get_entry(name)
+
     def files(self, names: Iterable[str] | None = None, per_page: int = 50) -> Iterator[ManifestEntry]:
         """All entries, or those named; of an unlogged artifact, those that were added.
 
@@ -188,24 +199,26 @@ class ReadMethods(ArtifactBase):
         extract(self.store, root_entry(self.row), target)
         return str(target)
 
-    @logged_only
     def verify(self, root: str | os.PathLike[str] | None = None) -> None:
         """Compare a directory with the version; what `.artfsignore` names, there or in the version, is not reported.
 
+        An unlogged artifact is compared as it is so far.
+
         Args:
-            root: The directory; `./artifacts/NAME:vN` by default.
+            root: The directory; `./artifacts/NAME:vN` by default, before it is logged `./artifacts/NAME`.
 
         Raises:
-            ArtifactNotLoggedError: The artifact is not logged.
             InvalidInputError: Something is missing, too much, or has other contents.
         """
         target = Path(os.path.abspath(root or default_root(self.name)))
         if not target.is_dir():
             raise InvalidInputError(f"{quoted(str(target))} is no directory: download the artifact first")
-        found = [f"{quoted(path)} {what}" for path, what in differences(self.store, root_entry(self.row), target)]
+        top = self.readable_root
+        found = [f"{quoted(path)} {what}" for path, what in differences(self.readable_store, top, target)]
         if found:
             more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            raise InvalidInputError(f"{quoted(str(target))} is not as it was logged: {', '.join(found[:_SHOWN])}{more}")
+            as_it = "as it was added" if self.is_draft() else "as it was logged"
+            raise InvalidInputError(f"{quoted(str(target))} is not {as_it}: {', '.join(found[:_SHOWN])}{more}")
 
     @logged_only
     def diff(self, other: ArtifactBase) -> list[Difference]:

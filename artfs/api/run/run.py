@@ -41,9 +41,10 @@ class Run(SavedFiles, RunNotices):
         """Use a version as an input.
 
         Args:
-            artifact_or_name: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is, as by `save`.
-                Or a URI (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it, of which
-                a version is made if something changed.
+            artifact_or_name: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is logged, unless
+                the latest version has its contents: then it is that one, which gets the aliases. Or a URI
+                (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it, of which a
+                version is made if something changed.
             type: The type that it must have; None: any.
             aliases: To be given to an artifact that is logged by this.
             use_as: Without effect here; for scripts that were written for W&B.
@@ -66,7 +67,7 @@ class Run(SavedFiles, RunNotices):
         if isinstance(artifact_or_name, Artifact):
             check_type(artifact_or_name.base_name, artifact_or_name.type, type)
             if artifact_or_name.is_draft():
-                log(store, artifact_or_name, aliases=aliases)
+                log(store, artifact_or_name, aliases=aliases, if_changed=True)
             if artifact_or_name.store.path != store.path:
                 raise InvalidInputError(
                     f"{artifact_or_name.name} is in another store than the run: log it in {store.path}"
