@@ -63,7 +63,7 @@ def test_artifact_that_is_not_there_is_not_found(place: Path) -> None:
         assert not api.artifact_exists(ref, type_)
     assert api.artifact_exists("animals:v1", "dataset")
     with pytest.raises(InvalidInputError):
-        api.artifact_exists("a/b")
+        api.artifact_exists("a/b/c/d")
 
 
 def test_artifacts_lists_the_versions_in_either_order(place: Path) -> None:

@@ -222,7 +222,7 @@ def test_a_change_that_others_always_precede_is_given_up_and_leaves_nothing(
         with prepared.open(raced) as catalog:
             raced.armed = 1000
             with monkeypatch.context() as patch:
-                patch.setattr(publish, "_CONTENTION_SECONDS", 0)
+                patch.setattr(publish, "CONTENTION_SECONDS", 0)
                 with pytest.raises(JournalConflictError):
                     log(catalog, "plants", contents="never")
             assert raced.conflicts >= 1

@@ -284,7 +284,7 @@ def shared(place: CatalogPlace, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
     """A journal that two threads share, and the other thread."""
     rival: Rival[None] = Rival()
     with monkeypatch.context() as patch:
-        patch.setattr("artfs.catalog.local_journal.threading.RLock", rival.rlock)
+        patch.setattr("artfs.catalog.file_lock.threading.RLock", rival.rlock)
         journal = LocalJournal(place.journal)
     with journal:
         yield journal, rival

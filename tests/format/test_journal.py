@@ -183,7 +183,7 @@ def test_a_hostile_operation_is_refused_where_it_is_decoded(op: tuple[object, ..
 
 def test_no_operation_can_be_made_that_could_not_be_read() -> None:
     with pytest.raises(ValueError, match="not allowed"):
-        ArtifactCreated(16, "a/b", "model", 1)
+        ArtifactCreated(16, "a/b/c", "model", 1)
     with pytest.raises(ValueError, match="not allowed"):
         AliasSet(17, 16, "v1", 0, None)
 
