@@ -82,12 +82,41 @@ class StepFiles:
             IntegrityError: The compacted file is damaged.
             StorageError: The files cannot be read.
         """
+        return self._whole().rows
+
+    def copy_to(self, other: StepFiles) -> None:
+        """Give all rows to the same run of another store.
+
+        It has them in its compacted file, whatever there was of an earlier copy; what the run logged there stays.
+
+        Args:
+            other: The files there.
+
+        Raises:
+            IntegrityError: A compacted file is damaged, here or there; nothing is written.
+            StorageError: The files cannot be read or written.
+        """
+        came = self._whole()
+        if not came.parts:
+            return
+        try:
+            for directory in (other.top, other.path):
+                make_directory(directory, exist_ok=True)
+            with other._locked():
+                other._add_rows(came.rows, came.parts)
+        except OSError as error:
+            raise StorageError.of(error, f"writing the history of run {other.run}") from error
+
+    def _whole(self) -> StepFile:
+        """Return all rows by step, and the names of all parts that they are of."""
         try:
             parts = self._parts()  # first: a part that is gone by then is in the compacted file
             whole = self._compacted()
         except OSError as error:
             raise StorageError.of(error, f"reading the history of run {self.run}") from error
-        return _by_step([whole.rows, *(_merged(part.rows) for name, part in parts if name not in (whole.parts or ()))])
+        known = whole.parts or frozenset()
+        rows = _by_step([whole.rows, *(_merged(part.rows) for name, part in parts if name not in known)])
+        return StepFile(rows, known | {name for name, _part in parts})
 
     def compact(self) -> None:
         """Write the rows of all parts that have no writer into the compacted file, and remove these parts.
@@ -99,7 +128,7 @@ class StepFiles:
         with suppress(FileNotFoundError), self._locked():
             free = [name for name in self._names() if self._has_no_writer(name)]
             if free:
-                self._write_compacted(free)
+                self._write_free(free)
             for name in free:
                 remove_file(self.path / name)
 
@@ -113,16 +142,30 @@ class StepFiles:
         finally:
             os.close(directory)
 
-    def _write_compacted(self, free: list[str]) -> None:
+    def _write_free(self, free: list[str]) -> None:
         before = self._compacted()
         known = before.parts or frozenset()
         parts = [self._read(name) for name in free if name not in known]
         rows = _by_step([before.rows, *(_merged(part.rows) for part in parts)])
+        self._write_compacted(rows, known | set(free))
+
+    def _add_rows(self, rows: list[Row], parts: frozenset[str]) -> None:
+        before = self._compacted()
+        known = before.parts or frozenset()
+        if known <= parts:  # an earlier copy, perhaps of when the last step went on
+            if rows == before.rows and known == parts:
+                return
+        else:
+            there = {(row["_step"], row["_timestamp"]) for row in before.rows}
+            rows = _by_step([before.rows, [row for row in rows if (row["_step"], row["_timestamp"]) not in there]])
+        self._write_compacted(rows, known | parts)
+
+    def _write_compacted(self, rows: list[Row], parts: frozenset[str]) -> None:
         new = self.path / f".{secrets.token_hex(8)}.new"
         descriptor = open_file(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             end = 0
-            for data in (FILE_MAGIC, encode_parts(sorted(known | set(free))), *_blocks(rows)):
+            for data in (FILE_MAGIC, encode_parts(sorted(parts)), *_blocks(rows)):
                 write_all(descriptor, data, end)
                 end += len(data)
             os.fsync(descriptor)

@@ -18,6 +18,7 @@ from artfs.store import NullProgress, Progress, Store
 from artfs.store.tree.links import Root
 from artfs.transfer.bundle_stream import Record
 from artfs.transfer.documents import DocumentCollector, documents_of, encoded_documents
+from artfs.transfer.histories import copy_histories
 from artfs.transfer.import_bundle import Contents, Imported
 from artfs.transfer.missing import Seen, missing_below
 from artfs.transfer.receive import receive
@@ -52,7 +53,7 @@ def copy_versions(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Imported:
-    """Copy versions, with their contents, runs and lineage.
+    """Copy versions, with their contents, runs and lineage, and then the histories of these runs.
 
     One journal record of the target publishes all of it, as an import does; what is there already is recognised, and
     neither read nor written.
@@ -69,7 +70,7 @@ def copy_versions(
     Raises:
         InvalidInputError: A name or alias is for one version or artifact and there are several.
         TypeMismatchError: An artifact of the same name has another type in the target.
-        IntegrityError: The source is damaged.
+        IntegrityError: The source is damaged. If it is the history of a run, all else is copied.
         StorageError: A store cannot be read or written. Nothing was published.
     """
     progress = progress or NullProgress()
@@ -83,6 +84,7 @@ def copy_versions(
     sending = _Sending(source, versions, target, progress)
     progress.total(0, contents.summary.size)
     received, written = receive(target, incoming, sending.records(), who, name=name, progress=NullProgress())
+    copy_histories(source, target, {run.id: received.renamed_runs.get(run.id, run.id) for run in incoming.runs})
     return Imported(contents, received, sending.size, written)
 
 

@@ -173,7 +173,10 @@ def test_processes_of_a_run_log_beside_each_other(run: artfs.Run, method: str) -
 
 
 def test_threads_log_to_one_run(run: artfs.Run) -> None:
+    together = threading.Barrier(4)
+
     def log() -> None:
+        together.wait()
         for _ in range(500):
             run.log({"a": 1})
 

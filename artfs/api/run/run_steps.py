@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["RunSteps"]
 
 _AS_THEY_ARE: Final = frozenset({float, bool, str})
+_lock = threading.Lock()
+os.register_at_fork(after_in_child=lambda: globals().update(_lock=threading.Lock()))
 _SMALLEST, _GREATEST = -(1 << 63), (1 << 64) - 1
 
 
@@ -125,11 +128,14 @@ class RunSteps:
     def _new_writer(self) -> StepWriter:
         from artfs.lineage.step_writer import StepWriter  # noqa: PLC0415 # most programs log no step
 
-        step = self.step
-        if self._writer is not None:
-            self._writer.leave_to_parent()
-        self._writer = StepWriter(self._files, self._started_ns, step)
-        return self._writer
+        with _lock:  # threads that begin together log to one
+            writer = self._writer
+            if writer is None or writer.pid != os.getpid():
+                step = self.step
+                if writer is not None:
+                    writer.leave_to_parent()
+                writer = self._writer = StepWriter(self._files, self._started_ns, step)
+        return writer
 
 
 def _flatten(values: dict[str, Any], name: str, value: object) -> None:
