@@ -29,6 +29,14 @@ def test_a_run_has_the_names_that_the_table_says_and_not_the_others() -> None:
     assert {name: hasattr(artfs.Run, name) for name in table} == {name: here != "no" for name, here in table.items()}
 
 
+def test_an_artifact_has_the_names_that_the_table_says_and_not_the_others() -> None:
+    table = said("wandb.Artifact")
+    assert len(table) > 40
+    assert {name: hasattr(artfs.Artifact, name) for name in table} == {
+        name: here != "no" for name, here in table.items()
+    }
+
+
 def test_the_module_has_the_names_that_the_table_says_and_not_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
