@@ -22,6 +22,7 @@ from artfs.catalog.schema import (
     EdgeKind,
     Link,
     NameRow,
+    RecordedPack,
     Run,
     SerialKind,
     SerialRow,
@@ -57,6 +58,7 @@ from artfs.format.operations import (
     VersionRemoved,
     VersionUndeleted,
 )
+from artfs.format.pack_operations import PacksAdded
 from artfs.format.runs import RunEdited, RunFinished, RunLogged, RunOp, RunResumed, RunStarted, RunUsed
 from artfs.names import project_of
 
@@ -87,7 +89,7 @@ def apply(txn: Txn, state: IndexState, entry: Entry, position: Position) -> Inde
     Raises:
         IntegrityError: The record does not fit the tables.
     """
-    applier = _Applier(txn, state.next_serial, entry.time_ns)
+    applier = _Applier(txn, state.next_serial, entry.time_ns, position.seq)
     try:
         for op in entry.ops:
             applier.apply(op)
@@ -108,9 +110,11 @@ def apply(txn: Txn, state: IndexState, entry: Entry, position: Position) -> Inde
 class _Applier:
     """Applies the operations of one record."""
 
-    def __init__(self, txn: Txn, next_serial: int, time_ns: int) -> None:
+    def __init__(self, txn: Txn, next_serial: int, time_ns: int, seq: int) -> None:
         self._txn = txn
         self._time_ns = time_ns
+        self._seq = seq
+        self._packs = 0
         self.next_serial = next_serial
 
     def apply(self, op: Op) -> None:
@@ -118,6 +122,8 @@ class _Applier:
             self._apply_to_run(op)
         elif isinstance(op, PartAdded | PartsTaken):
             self._apply_to_parts(op)
+        elif isinstance(op, PacksAdded):
+            self._packs_added(op)
         else:
             self._apply_to_artifact(op)
 
@@ -378,3 +384,13 @@ class _Applier:
             raise _MisfitError(f"{op.name} has {count} parts, not {op.count}")
         for number in range(count):
             tables.PARTS.delete(self._txn, part_key(op.name, op.group, number))
+
+    # Packs of a store at a URL
+
+    def _packs_added(self, op: PacksAdded) -> None:
+        for added in op.packs:
+            if tables.RECORDED_PACKS.get(self._txn, added.pack) is not None:
+                raise _MisfitError(f"pack {added.pack.hex()} is there already")
+            row = RecordedPack(added.kind, added.size, added.count, self._seq, self._packs)
+            tables.RECORDED_PACKS.put(self._txn, added.pack, row)
+            self._packs += 1

@@ -38,6 +38,8 @@ from artfs.catalog.view import View
 from artfs.closing import Closing
 from artfs.errors import ArtfsError, IntegrityError, ReadOnlyStoreError, StorageError
 from artfs.format.operations import Entry, Op, Tree, decode_entry
+from artfs.format.pack import PackKind
+from artfs.format.pack_operations import AddedPack, PacksAdded
 from artfs.format.runs import EdgeSource, Outcome, RunFields
 
 if TYPE_CHECKING:
@@ -166,6 +168,15 @@ class Catalog(Closing):
 
     # Reading
 
+    def catch_up(self) -> None:
+        """Apply what other processes appended to the journal; a change does so by itself.
+
+        Raises:
+            IntegrityError: Journal and index do not fit together.
+            StorageError: The system refused.
+        """
+        self._publisher.catch_up()
+
     def view(self) -> View:
         """Begin a view of the last committed state. Never keep it for longer than a request."""
         return View(self.environment.begin_read())
@@ -199,6 +210,25 @@ class Catalog(Closing):
         add_content(self.environment, packs, locations, nodes, stats)
 
     # Changes
+
+    def record_packs(self, packs: Sequence[tuple[bytes, PackRow]], who: Actor) -> None:
+        """Tell the other machines of packs that are written, in their order, before the index has anything in them.
+
+        In a local store there is nobody to tell. Packs that were recorded stay as they are.
+        """
+
+        def build(plan: Plan) -> Callable[[View], None]:
+            new = [
+                AddedPack(pack, 2 if row.kind == PackKind.NODES else 1, row.size, row.count)
+                for pack, row in packs
+                if plan.view.recorded_pack(pack) is None
+            ]
+            if new:
+                plan.ops.append(PacksAdded(tuple(new)))
+            return lambda _view: None
+
+        if self._publisher.records_packs:
+            self._publisher.publish(build, who)
 
     def publish(self, build: Callable[[View], Sequence[Op]], who: Actor) -> int:
         """Publish operations that the caller makes: the primitive below all others.

@@ -72,7 +72,12 @@ class Publisher:
         journal: The journal.
         fault_hook: Called at each `FaultPoint` but WRITTEN.
         clock: Returns the time (nanoseconds since 1970).
+
+    Attributes:
+        records_packs: The journal has the packs of the store too.
     """
+
+    records_packs = False
 
     def __init__(
         self,

@@ -47,7 +47,9 @@ class _UndoneError(Exception):
 
 
 class RemotePublisher(Publisher):
-    """Appends to a `RemoteJournal` and applies it to the index; the arguments are those of `Publisher`."""
+    """Appends to a `RemoteJournal` and applies it to the index; arguments and attributes are those of `Publisher`."""
+
+    records_packs = True
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Schema of the index: the tables, and the meaning of every key and value.
 
-The index is an LMDB environment. All of it is derived: `chunks`, `nodes` and `packs` from the pack files, `statcache`
+The index is an LMDB environment. All of it is derived: `chunks`, `nodes` and `packs` from the packs, `statcache`
 from nothing that matters, and the rest from the journal. Serials and indexes in keys are big-endian u64, so that LMDB's
 order is the order of numbers; rows are msgpack arrays, to which fields are only ever appended. Every value ends in a
 checksum over key and row (see `tables`), because LMDB has none; only `nodes` goes without, its keys are digests.
@@ -26,6 +26,7 @@ checksum over key and row (see `tables`), because LMDB has none; only `nodes` go
     c chunks     digest                       Location (`format.pack`)
     t nodes      digest                       the node's bytes
     p packs      pack id                      PackRow
+    k recorded   pack id                      RecordedPack: a pack of a store at a URL
     q condemned  kind (one byte), digest      nothing: a chunk or node that gc is about to remove
     x statcache  16 bytes                     rows of the stat cache (`store.write.statcache`)
 
@@ -60,6 +61,7 @@ __all__ = [
     "Link",
     "NameRow",
     "PackRow",
+    "RecordedPack",
     "Run",
     "RunState",
     "SerialKind",
@@ -389,6 +391,29 @@ class PackRow(msgspec.Struct, frozen=True, array_like=True):
     kind: int
     size: int
     count: int
+
+
+class RecordedPack(msgspec.Struct, frozen=True, array_like=True):
+    """A pack that the journal of a store at a URL has, whether or not this machine's index has what is in it.
+
+    Attributes:
+        kind: A `format.pack.PackKind` value.
+        size: Bytes of it.
+        count: Records in it.
+        seq: The record that added it.
+        number: Packs before it in that record.
+    """
+
+    kind: int
+    size: int
+    count: int
+    seq: int
+    number: int
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Its place among all that were recorded."""
+        return self.seq, self.number
 
 
 def serial_key(serial: int) -> bytes:

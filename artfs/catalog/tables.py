@@ -24,6 +24,7 @@ from artfs.catalog.schema import (
     Link,
     NameRow,
     PackRow,
+    RecordedPack,
     Run,
     SerialRow,
     Version,
@@ -54,6 +55,7 @@ __all__ = [
     "ORIGINS",
     "PACKS",
     "PARTS",
+    "RECORDED_PACKS",
     "RUNS",
     "RUNS_BY_TIME",
     "SERIALS",
@@ -109,6 +111,7 @@ LINKS_BY_SOURCE: Final = _bytes("pointers", b"i")
 CHUNKS: Final = _table("chunks", b"c", Location.encode, Location.decode)
 NODES: Final = Table[bytes]("nodes", b"t", _node_itself, _verified_node)
 PACKS: Final = _rows("packs", b"p", PackRow)
+RECORDED_PACKS: Final = _rows("recorded", b"k", RecordedPack)
 CONDEMNED: Final = _bytes("condemned", b"q")
 STATCACHE: Final = _bytes("statcache", b"x")
 
@@ -133,6 +136,7 @@ TABLES: Final[tuple[Table[object], ...]] = (
     CHUNKS,
     NODES,
     PACKS,
+    RECORDED_PACKS,
     CONDEMNED,
     STATCACHE,
 )

@@ -27,6 +27,7 @@ from artfs.catalog.schema import (
     Link,
     NameRow,
     PackRow,
+    RecordedPack,
     Run,
     SerialKind,
     Version,
@@ -541,6 +542,14 @@ class View:
     def packs(self) -> Iterator[tuple[bytes, PackRow]]:
         """All packs, by id."""
         return tables.PACKS.scan(self._txn)
+
+    def recorded_pack(self, pack: bytes) -> RecordedPack | None:
+        """A pack that the journal of a store at a URL has."""
+        return tables.RECORDED_PACKS.get(self._txn, pack)
+
+    def recorded_packs(self) -> Iterator[tuple[bytes, RecordedPack]]:
+        """All of these, by id."""
+        return tables.RECORDED_PACKS.scan(self._txn)
 
     def stats(self, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """The stat cache's values under keys of 16 bytes; missing and damaged ones are left out."""

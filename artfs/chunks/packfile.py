@@ -65,6 +65,8 @@ class PackFile:
         """Return the bytes there: fewer where the pack ends."""
         try:
             return self._opened.read(max(0, min(size, self.size - offset)), offset)
+        except FileNotFoundError as error:
+            raise IntegrityError("the pack is missing") from error
         except OSError as error:
             raise StorageError.of(error, f"reading {self.address}") from error
 

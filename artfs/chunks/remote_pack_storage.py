@@ -71,6 +71,10 @@ class RemotePackStorage:
             raise self._missing(name)
         return _OpenObject(self, name, size)
 
+    def whole(self) -> RemotePackStorage:
+        """Return a storage of the same packs that fetches each as a whole when it is opened."""
+        return _WholePackStorage(self._remote, self._find_size)
+
     def read(self, name: str, start: int, end: int) -> bytes:
         """Return exactly a range of a pack.
 
@@ -106,6 +110,27 @@ class RemotePackStorage:
 
     def _refusal(self, name: str) -> StoreError:
         return StoreError(f"{self.address(name)}: this artfs removes and repairs nothing in a store at a URL")
+
+
+class _WholePackStorage(RemotePackStorage):
+    def open(self, name: str) -> OpenPack:
+        data = self._remote.get(name)
+        if data is None:
+            raise self._missing(name)
+        return _FetchedObject(data)
+
+
+class _FetchedObject:
+    """See `OpenPack`."""
+
+    __slots__ = ("_data", "size")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, size: int, offset: int, /) -> bytes:
+        return self._data[offset : offset + size]
 
 
 class _OpenObject:

@@ -10,6 +10,7 @@ import msgspec
 from artfs.documents.document import Document, duration_text, iso_time, local_time
 from artfs.errors import NotFoundError
 from artfs.format.operations import ArtifactCreated, ArtifactRenamed
+from artfs.format.pack_operations import PacksAdded
 from artfs.names import parse_ref, printable
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class HistoryReader:
 
     def _subject(self, op: Op, kind: str, serial: int | None, called: str | None) -> str:
         """Return the name of what an operation changes, as it was called just before."""
+        if isinstance(op, PacksAdded):
+            return f"{len(op.packs)} packs"
         run = getattr(op, "run", None)
         name = called or ("" if serial is None else self.names.get(serial, f"artifact {serial}"))
         if serial is None and run is None:

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from artfs.errors import StoreFormatError
 from artfs.format.msgpack import DECODE_ERRORS, FIRST_SERIAL, Count, Digest, Index, Serial, Time
+from artfs.format.pack_operations import PacksAdded
 from artfs.format.runs import EdgeSource, RunOp
 from artfs.names import (
     parse_alias,
@@ -343,7 +344,7 @@ CatalogOp: TypeAlias = (
     | AliasRemoved
 )
 """One change of artifacts, versions and aliases."""
-Op: TypeAlias = CatalogOp | RunOp | PartAdded | PartsTaken
+Op: TypeAlias = CatalogOp | RunOp | PartAdded | PartsTaken | PacksAdded
 """One change of the catalog."""
 
 

@@ -40,6 +40,7 @@ _REPLAYED: Final = (
     tables.DELETIONS,
     tables.LINKS,
     tables.LINKS_BY_SOURCE,
+    tables.RECORDED_PACKS,
 )
 
 

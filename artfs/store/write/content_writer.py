@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from artfs.catalog import Catalog
+from artfs.catalog import Catalog, current_actor
 from artfs.chunks.writer import EncodedRecord, PackWriter, SealedPack, encode_record
 from artfs.closing import Closing
 from artfs.format.digest import Data, digest_and_table
@@ -131,7 +131,9 @@ class ContentWriter(Closing):
                     data = self._nodes[node]
                     packs.append(encode_record(RecordKind.NODE, node, digest_and_table(data)[1], data))
                 sealed = packs.finish()
-            self._catalog.add_content(packs=index_rows(sealed), nodes=[(node, self._nodes[node]) for node in new])
+            rows = index_rows(sealed)
+            self._catalog.record_packs(rows, current_actor())
+            self._catalog.add_content(packs=rows, nodes=[(node, self._nodes[node]) for node in new])
         self._nodes = {}
         self._node_bytes = 0
 
@@ -147,7 +149,9 @@ class ContentWriter(Closing):
     def _index_chunks(self, sealed: list[SealedPack]) -> None:
         named = {pack.pack for pack in sealed}
         ready = {digest: location for digest, location in self._chunks.items() if location.pack in named}
-        self._catalog.add_content(packs=index_rows(sealed), locations=ready.items())
+        rows = index_rows(sealed)
+        self._catalog.record_packs(rows, current_actor())
+        self._catalog.add_content(packs=rows, locations=ready.items())
         for digest in ready:
             del self._chunks[digest]
             self._claimed.pop(digest, None)
