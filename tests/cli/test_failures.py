@@ -18,7 +18,7 @@ import pytest
 from artfs.store.write.ingest import ingest
 from tests.support.commands import Commands, store_state
 
-_NAMES = ("", "a b", "a/b/c", "/", "a/", "-x", ".", "..", "ä", "a" * 129, "a\n", "a:b:c/../d")
+_NAMES = ("", "a b", "a/b/c/d", "/", "-x", ".", "..", "ä", "a" * 129, "a\n", "a:b:c/../d")
 
 
 @pytest.fixture

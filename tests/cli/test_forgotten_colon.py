@@ -39,7 +39,7 @@ def test_a_word_that_looks_like_a_version_can_be_meant_all_the_same(stored: Comm
     assert stored.done("get", "animals", "v0").text == "v0"  # it is there: more goes into it
     assert stored.done("get", "animals:v0", "v1").text == "v1"
     assert stored.done("link", "animals:v0", "v1").text == "v1:v0"
-    assert stored.done("link", "animals", "v1").text == "v1:v1"  # it is an artifact
+    assert stored.done("link", "animals", "v1").text == "v1:v0"  # it is an artifact, which has that link
     assert stored.done("tag", "add", "animals", "v1").text == "animals:v0"
     assert stored.done("tag", "add", "animals:v0", "v0", "v2").text == "animals:v0"
     assert stored.done("get", "animals", "v").text == "v"
