@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from artfs.catalog import to_json
 from artfs.documents.document import Document
@@ -12,7 +13,7 @@ from artfs.documents.document import Document
 if TYPE_CHECKING:
     from artfs.format.steps import Row
 
-__all__ = ["curves", "sampled", "step_document", "wanted_rows"]
+__all__ = ["curves", "sampled", "step_document", "wanted_rows", "with_last_values"]
 
 _MOST_CURVES: Final = 200
 
@@ -44,6 +45,29 @@ def step_document(row: Row) -> Document:
     """Return a row as JSON; numbers that are infinite or NaN as a summary has them."""
     document: Document = to_json(row, "history")
     return document
+
+
+def with_last_values(summary: Mapping[str, Any], rows: list[Row]) -> dict[str, Any]:
+    """Return the summary that a run would have stored if it had not been killed.
+
+    Args:
+        summary: As it was stored last. What it keeps of a metric as a dictionary (`define_metric`) stays.
+        rows: The history. A key with dots, which the summary does not have, is one in dictionaries.
+    """
+    last: dict[str, Any] = {}
+    for row in rows:
+        last |= row
+    found = copy.deepcopy(dict(summary))
+    for name, value in last.items():
+        place: Any = found
+        parts = name.split(".")
+        if name in found or "" in parts:
+            parts = [name]
+        for part in parts[:-1]:
+            place = place.setdefault(part, {}) if isinstance(place, dict) else place
+        if name[:1] != "_" and isinstance(place, dict) and not isinstance(place.get(parts[-1]), dict):
+            place[parts[-1]] = value
+    return found
 
 
 def curves(rows: list[Row], most: int) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import multiprocessing
 import os
@@ -113,30 +114,42 @@ def test_a_run_that_goes_on_counts_on_and_has_one_file_when_it_is_over(run: artf
 _KILLED = """
 import artfs, sys, time
 run = artfs.init(store=sys.argv[1], id="killedit")
-for step in range(100_000):
-    run.log({"a": step})
-    if step == 10:
-        print("logged", flush=True)
+run.define_metric("low", summary="min")
+started = time.monotonic()
+run.log({"low": 5.0})
+while True:
+    logged = time.monotonic() - started
+    run.log({"at": logged, "val": {"acc": 0.5}})
+    print(logged, flush=True)
     time.sleep(0.001)
 """
 
 
-def test_a_run_that_is_killed_has_all_but_the_last_second(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_has_all_but_the_last_second_and_its_summary_follows(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    program = subprocess.Popen([sys.executable, "-c", _KILLED, str(store)], stdout=subprocess.PIPE)
+    program = subprocess.Popen([sys.executable, "-c", _KILLED, str(store)], stdout=subprocess.PIPE, text=True)
     assert program.stdout is not None
-    program.stdout.readline()
+    logged = [float(program.stdout.readline())]
+    while logged[-1] < 2.5:
+        logged.append(float(program.stdout.readline()))
     reader = artfs.Api(store).run("killedit")
-    while not reader.history(pandas=False):  # also a run that goes on is read
-        pass
+    assert reader.history(pandas=False)  # also a run that goes on is read
     program.send_signal(signal.SIGKILL)
+    logged += [float(line) for line in program.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
     program.wait()
     program.stdout.close()
-    before = [row["a"] for row in reader.scan_history()]
-    assert before == list(range(len(before)))
+    kept = [row["at"] for row in reader.scan_history(["at"])]
+    assert kept == pytest.approx(logged[: len(kept)])
+    assert kept[-1] >= logged[-1] - 1
+    killed = artfs.Api(store).run("killedit").summary
+    assert (killed["at"], killed["val"], killed["low"]) == (kept[-1], {"acc": 0.5}, 5.0)
+    show = [sys.executable, "-m", "artfs.cli", "--store", str(store), "runs", "show", "killedit", "--json"]
+    shown = json.loads(subprocess.run(show, stdout=subprocess.PIPE, check=True).stdout)
+    assert (shown["state"], shown["summary"]) == ("crashed", dict(killed))
     (part,) = (store / "steps" / "killedit").iterdir()
     part.write_bytes(part.read_bytes()[:-1])  # torn by a power cut
-    assert [row["a"] for row in reader.scan_history()] == before[: len(list(reader.scan_history()))]
+    torn = [row["at"] for row in reader.scan_history(["at"])]
+    assert torn == kept[: len(torn)] != []
     assert fsck(store).clean
     artfs.init(store=store).finish()  # finds out that the other crashed
     assert [path.name for path in (store / "steps" / "killedit").iterdir()] == ["all"]

@@ -41,6 +41,7 @@ class RunBase:
         self._name = row.fields.name
         self._config = RunConfig(row.fields.config)
         self._summary = ConfigDict(row.fields.summary, "summary")
+        self._followed = False
 
     def __repr__(self) -> str:
         return f"<Run {self.id} {self.name!r} ({self.state})>"
@@ -83,7 +84,11 @@ class RunBase:
 
     @property
     def summary(self) -> ConfigDict:
-        """What came out; like `config`."""
+        """What came out; like `config`. Of a run that crashed it has the last values of its history."""
+        if not self._followed:
+            self._followed = True
+            if state_now(self._row) == "crashed":
+                self._follow_history()
         return self._summary
 
     @summary.setter
@@ -220,6 +225,9 @@ class RunBase:
         """Note the run in a file until it succeeds."""
         file.write(self.id)
         self._resume = file
+
+    def _follow_history(self) -> None:
+        """Put the last values of the history into the summary, which the run could not store."""
 
     def _log_at_end(self) -> None:
         """Log what is to be logged when the run ends."""

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from artfs.api.run.metrics import RunMetrics
-from artfs.documents.run_history import sampled, wanted_rows
+from artfs.documents.run_history import sampled, wanted_rows, with_last_values
+from artfs.errors import IntegrityError, StorageError
 
 if TYPE_CHECKING:
     from artfs.format.steps import Row
@@ -73,3 +74,7 @@ class RunHistory(RunMetrics):
         low, high = min_step or 0, math.inf if max_step is None else max_step
         rows = [row for row in self._steps.rows() if low <= row["_step"] < high]
         return iter(wanted_rows(rows, keys))
+
+    def _follow_history(self) -> None:
+        with suppress(IntegrityError, StorageError):  # `history` says it
+            self.summary.update(with_last_values(self.summary, self._steps.rows()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from artfs.catalog import Run, View
     from artfs.format.steps import Row
+    from artfs.store import Store
 
 __all__ = ["command"]
 
@@ -186,6 +188,7 @@ def show(
 
     It is named by its id, or by a name that no other run has. With `--history` each step of its metrics is shown.
     """
+    from artfs.catalog import state_now
     from artfs.documents.graph import edge_document, run_document, run_with_edges_document, versions_of_run
     from artfs.lineage import StepFiles, current_view
     from artfs.lineage.find_run import find_run
@@ -201,6 +204,8 @@ def show(
             rows = StepFiles(store.layout.steps, run.id).rows()
             _print_history(rows, keys, samples, as_csv=as_csv, as_json=as_json)
             return
+        if state_now(run) == "crashed":
+            run = _with_last_values(store, run)
         if as_json:
             print_document(run_with_edges_document(view, run))
             return
@@ -210,6 +215,23 @@ def show(
             print_line(f"{key:10} {_shown(value)}")
     for node, edge in versions:
         print_line(f"{edge_document(edge)['what']:10} {node.ref}{node.marks} ({edge_text(edge)})")
+
+
+def _with_last_values(store: Store, run: Run) -> Run:
+    """Return a run with what its history says of its summary, which it could not store."""
+    import msgspec
+
+    from artfs.catalog import encode_metadata, json_object
+    from artfs.documents.run_history import with_last_values
+    from artfs.errors import IntegrityError
+    from artfs.lineage import StepFiles
+
+    with suppress(IntegrityError):  # `--history` says it
+        summary = json_object(run.fields.summary, max_keys=None)
+        summary = with_last_values(summary, StepFiles(store.layout.steps, run.id).rows())
+        fields = msgspec.structs.replace(run.fields, summary=encode_metadata(summary, max_keys=None))
+        return msgspec.structs.replace(run, fields=fields)
+    return run
 
 
 def _print_history(rows: list[Row], keys: tuple[str, ...], samples: int | None, *, as_csv: bool, as_json: bool) -> None:
