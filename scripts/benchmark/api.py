@@ -69,6 +69,20 @@ def rows(shop: Workshop) -> list[Row]:
             {"artfs": partial(_look_up, shop)},
             (Comparison(below=5),),
         ),
+        Row(
+            "run-log",
+            "a call of `run.log` with ten values",
+            "us",
+            {"artfs": partial(_log_steps, shop, 0)},
+            (Comparison(below=50),),
+        ),
+        Row(
+            "run-history",
+            f"what the history of {shop.settings.sizes.versions:,} such steps takes in the store",
+            "MB",
+            {"artfs": partial(_log_steps, shop, 1)},
+            (Comparison(below=30),),
+        ),
     ]
 
 
@@ -112,3 +126,12 @@ def _command(shop: Workshop, store: Path, source: Path) -> None:
 
 def _look_up(shop: Workshop) -> float:
     return float(shop.programs.run([sys.executable, _USER, "artifact", shop.small_store, "artifact-3:latest"]))
+
+
+def _log_steps(shop: Workshop, figure: int) -> float:
+    store = shop.fresh("run-log")
+    try:
+        printed = shop.programs.run([sys.executable, _USER, "steps", store, str(shop.settings.sizes.versions)])
+        return float(printed.split()[figure])
+    finally:
+        remove(store)

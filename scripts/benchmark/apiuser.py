@@ -2,11 +2,13 @@
 
 python apiuser.py dir STORE DIRECTORY     adds a directory to an artifact and logs it in a run
 python apiuser.py files STORE DIRECTORY   the same, file by file
+python apiuser.py steps STORE NUMBER      logs steps of ten values; prints us a call, and MB kept
 python apiuser.py artifact STORE REF      looks an artifact up; prints the mean time in ms, once the store is open
 """
 
 from __future__ import annotations
 
+import random
 import sys
 import time
 from pathlib import Path
@@ -43,12 +45,27 @@ def look_up(store: str, ref: str) -> float:
     return (time.perf_counter() - start) / _LOOKS * 1e3
 
 
+def log_steps(store: str, number: int) -> tuple[float, float]:
+    """Return how long `run.log` of ten values takes (us), and what the history of all steps takes (MB)."""
+    draw = random.Random(1)  # values of metrics
+    steps = [{f"metric/{place}": draw.random() for place in range(10)} for _step in range(number)]
+    with artfs.init(name="bench", store=store) as run:
+        start = time.perf_counter()
+        for values in steps:
+            run.log(values)
+        took = time.perf_counter() - start
+    kept = sum(file.stat().st_size for file in Path(store, "steps", run.id).iterdir())
+    return took / number * 1e6, kept / 1e6
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["dir", store, source]:
             log_directory(store, source)
         case ["files", store, source]:
             log_files(store, source)
+        case ["steps", store, number]:
+            print(*log_steps(store, int(number)))
         case ["artifact", store, ref]:
             print(look_up(store, ref))
         case _:
