@@ -11,7 +11,7 @@ from artfs.errors import InvalidInputError
 @pytest.mark.parametrize(
     "text",
     [
-        *(b"", b"animals", b"{}", b'{"artifact": "a/b"}', b'{"artifact": "a", "as": ".."}'),
+        *(b"", b"animals", b"{}", b'{"artifact": "a//b"}', b'{"artifact": "a", "as": ".."}'),
         *(b'{"artifact": "a", "from": "v01"}', b'{"artifact": "a", "from": "a:b/c"}', b'{"artifact": "a", "to": "b"}'),
         *(b'{"artifact": "a", "from": "b", "empty": true}', b'{"artifact": "a", "token": 7}'),
     ],
