@@ -44,7 +44,10 @@ def test_a_store_of_the_first_format_is_read_as_it_was_with_its_index_and_withou
     assert maker.command(old_store, "fsck", "--read-data").splitlines()[-1].startswith("no damage")
     described = json.loads(json.dumps(maker.describe(old_store, tmp_path)))
     described["lineage"] = [
-        _REFERENCES.sub("", line.replace(',"source":null', "").replace(',"links":[]', "").replace('"starts": ["version_31_0"], ', ""))
+        _REFERENCES.sub(
+            "",
+            line.replace(',"source":null', "").replace(',"links":[]', "").replace('"starts": ["version_31_0"], ', ""),
+        )
         for line in described["lineage"]
     ]  # keys that it did not have
     expected = json.loads((_V1 / "expected.json").read_text())
