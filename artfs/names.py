@@ -165,7 +165,7 @@ def in_project(name: str, project: str | None) -> str:
             before it says that it is in no project.
         project: That of a name without one; None: no project.
     """
-    before, colon, selector = name.partition(":")
+    before, colon, selector = str.__str__(name).partition(":")  # of an enumeration the text, not how it is shown
     parts = before.split("/")
     if len(parts) == 2 and not parts[0]:
         before = parts[1]

@@ -8,9 +8,18 @@ from pathlib import Path
 from artfs.errors import InvalidInputError
 from artfs.names import parse_project, parse_store_path
 
-__all__ = ["announce_run", "announced_run", "default_project", "default_store", "wandb_keywords", "withdraw_run"]
+__all__ = [
+    "announce_run",
+    "announced_project",
+    "announced_run",
+    "default_project",
+    "default_store",
+    "wandb_keywords",
+    "withdraw_run",
+]
 
 _RUN = "ARTFS_RUN_ID"
+_RUN_PROJECT = "ARTFS_RUN_PROJECT"
 _WANDB = {
     "WANDB_DIR": "dir",
     "WANDB_ENTITY": "entity",
@@ -56,15 +65,26 @@ def announced_run() -> str | None:
     return os.environ.get(_RUN) or None
 
 
-def announce_run(run: str) -> None:
-    """Name the run in the environment of programs that this process starts."""
+def announced_project() -> str | None:
+    """Return the project of the run that the environment names; None: it has none, or that is not known here."""
+    run, slash, project = os.environ.get(_RUN_PROJECT, "").partition("/")
+    return project if slash and run == announced_run() else None  # another run may have been put there
+
+
+def announce_run(run: str, project: str | None) -> None:
+    """Name the run, and its project, in the environment of programs that this process starts."""
     os.environ[_RUN] = run
+    if project:
+        os.environ[_RUN_PROJECT] = f"{run}/{project}"
+    else:
+        os.environ.pop(_RUN_PROJECT, None)
 
 
 def withdraw_run(run: str) -> None:
     """Remove the run from the environment, if it is the one named there."""
     if os.environ.get(_RUN) == run:
         del os.environ[_RUN]
+        os.environ.pop(_RUN_PROJECT, None)
 
 
 def wandb_keywords() -> dict[str, str | list[str]]:

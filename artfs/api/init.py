@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Unpack
 
 from artfs.api import live_runs, tracking
+from artfs.api.about_run import ABOUT, about_run
+from artfs.api.projects import current_project
 from artfs.api.run.attributes import attributes_to_keep
-from artfs.api.run.config import ABOUT, RunConfig
 from artfs.api.run.config_values import config_values
 from artfs.api.run.disabled_run import DisabledRun
 from artfs.api.run.exit_code import note_exits
@@ -88,8 +89,10 @@ def init(
     known = None if disabled else _known(opened, own_id, named.get("resume"))
     if known is None and name is None:
         name = id
+    if known is None and "project" not in about and (project := current_project(opened)) is not None:
+        about["project"] = project
     elif known is not None and about:
-        about = RunConfig(known.fields.config).about_run | about
+        about = about_run(known) | about
     directory = working_directory()
     commit = checked_out_commit(Path(directory)) if directory else None
     new = NewRun(
@@ -109,7 +112,7 @@ def init(
     if resume is not None:
         run.find_again_by(resume)
     if not disabled:
-        tracking.begin(opened, run.id, new_id=own_id is None, pin=pin)
+        tracking.begin(opened, run.id, new_id=own_id is None, pin=pin, project=run.project)
     live_runs.enter(run)
     note_exits()
     atexit.register(run.finish_at_exit)

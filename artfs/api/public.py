@@ -11,12 +11,24 @@ from typing import BinaryIO
 
 from artfs.api import tracking
 from artfs.api.artifact.artifact import Artifact
+from artfs.api.projects import current_project
 from artfs.api.run.ids import run_id_of
 from artfs.api.run.run import Run
 from artfs.api.store_pool import StoreLike, shared_store
-from artfs.catalog import current_actor
+from artfs.catalog import Artifact as Row
+from artfs.catalog import View, current_actor
 from artfs.errors import InvalidInputError, NotFoundError
-from artfs.names import parse_artifact_name, parse_artifact_type, parse_ref, parse_tag, quoted
+from artfs.names import (
+    ArtifactName,
+    VersionRef,
+    parse_artifact_type,
+    parse_project,
+    parse_ref,
+    parse_tag,
+    parse_wanted_name,
+    project_of,
+    quoted,
+)
 from artfs.store.store import Store
 
 __all__ = ["Api", "ArtifactCollection", "ArtifactType"]
@@ -27,12 +39,13 @@ class ArtifactCollection:
     """An artifact with all its versions.
 
     Attributes:
-        name: Its name.
+        name: Its name, without project.
         type: Its type.
         description: Free text.
         created_at: The time at which its first version was logged: UTC, in ISO 8601.
         aliases: All aliases of its versions.
         store: The store that has it.
+        project: The project that it is in; None: none.
     """
 
     name: str
@@ -41,14 +54,15 @@ class ArtifactCollection:
     created_at: str
     aliases: tuple[str, ...]
     store: Store
+    project: str | None = None
 
     def artifacts(self) -> list[Artifact]:
         """Its versions, the newest first."""
-        return Api(self.store).artifacts(self.name)
+        return Api(self.store).artifacts(f"{self.project or ''}/{self.name}")
 
     def __reduce__(self) -> tuple[object, ...]:
         values = self.name, self.type, self.description, self.created_at, self.aliases
-        return _reopened, (type(self), values, os.fspath(self.store.path))
+        return _reopened, (type(self), values, os.fspath(self.store.path), self.project)
 
     versions = artifacts
 
@@ -73,13 +87,25 @@ class ArtifactType:
         return _reopened, (type(self), (self.name,), os.fspath(self.store.path))
 
 
+def _collection(store: Store, view: View, artifact: Row) -> ArtifactCollection:
+    return ArtifactCollection(
+        artifact.name.rpartition("/")[2],
+        artifact.type,
+        artifact.description,
+        datetime.fromtimestamp(artifact.created_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+        tuple(alias.name for alias in view.aliases(artifact.serial)),
+        store,
+        project_of(artifact.name),
+    )
+
+
 def _listed(refs: str | Iterable[str]) -> list[str]:
     return [refs] if isinstance(refs, str) else list(refs)
 
 
-def _reopened(kind: Callable[..., object], values: tuple[object, ...], store: str) -> object:
+def _reopened(kind: Callable[..., object], values: tuple[object, ...], store: str, *more: object) -> object:
     """Make again what another process pickled: the store stands for itself by its path."""
-    return kind(*values, shared_store(store, create=False))
+    return kind(*values, shared_store(store, create=False), *more)
 
 
 class Api:
@@ -87,13 +113,17 @@ class Api:
 
     Args:
         store: The store or its directory; None: `$ARTFS_STORE`, else the user's own.
-        overrides: Without effect, like the next two; for scripts that were written for W&B.
-        timeout: Without effect.
+        overrides: `project`: that of names without one, and the one that is listed; None: names are in the project of
+            the run, else of `$ARTFS_PROJECT`, else in none, and lists have all. Others have no effect.
+        timeout: Without effect; for scripts that were written for W&B.
         api_key: Without effect; it is not kept.
 
     Raises:
         StoreError: There is none, or it cannot be used.
+        InvalidInputError: The project is not allowed.
     """
+
+    _project: str | None = None  # of what an earlier artfs pickled, too
 
     def __init__(
         self,
@@ -102,18 +132,30 @@ class Api:
         timeout: int | None = None,
         api_key: str | None = None,
     ) -> None:
-        del overrides, timeout, api_key
+        del timeout, api_key
+        if project := (overrides or {}).get("project"):
+            self._project = parse_project(str(project))
         self._place = os.fspath(shared_store(store, create=False).path)  # under this name in pickles
 
     @property
     def _store(self) -> Store:
         return shared_store(self._place, create=False)
 
+    def _full_name(self, name: str) -> ArtifactName:
+        return parse_wanted_name(name, self._project or current_project(self._store))
+
+    def _ref(self, text: str) -> VersionRef:
+        return parse_ref(text, self._project or current_project(self._store))
+
+    def _listed_project(self, path: str | None) -> str | None:
+        """The project of `PROJECT` or `ENTITY/PROJECT`, or that of `overrides`; None: all."""
+        return (path.rpartition("/")[2] if path else None) or self._project
+
     def artifact(self, name: str, type: str | None = None) -> Artifact:  # noqa: A002 - W&B's word
         """Find a version.
 
         Args:
-            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            name: `[[ENTITY/]PROJECT/]NAME`, alone or with `:vN` or `:ALIAS`.
             type: The type that it must have; None: any.
 
         Raises:
@@ -121,7 +163,7 @@ class Api:
             NotFoundError: There is none, or none of the type.
         """
         store = self._store
-        parsed = parse_ref(name)
+        parsed = self._ref(name)
         pinned = tracking.pinned(store, tracking.current_run(store), parsed)
         with store.catalog.view() as view:
             version = view.resolve(pinned)
@@ -134,7 +176,7 @@ class Api:
         """Return True if there is such a version.
 
         Args:
-            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            name: `[[ENTITY/]PROJECT/]NAME`, alone or with `:vN` or `:ALIAS`.
             type: The type that it must have; None: any.
 
         Raises:
@@ -160,7 +202,7 @@ class Api:
 
         Args:
             type_name: The type that it must have; without `name`, the artifact.
-            name: The artifact.
+            name: The artifact, `[[ENTITY/]PROJECT/]NAME`.
             per_page: Without effect: all are in the list.
             tags: Only versions that have this tag, or all of these.
             order: `-version_index`, the newest first, also if None; or `+version_index`; `-` and `+` are enough.
@@ -181,8 +223,9 @@ class Api:
             raise InvalidInputError(f"order {order!r} is not allowed: use '+version_index' or '-version_index'")
         wanted = {parse_tag(tag) for tag in ((tags,) if isinstance(tags, str) else tags or ())}
         store = self._store
+        full_name = self._full_name(name)
         with store.catalog.view() as view:
-            artifact = view.resolve_artifact(parse_artifact_name(name))
+            artifact = view.resolve_artifact(full_name)
             if type not in {None, artifact.type}:
                 raise NotFoundError(f"artifact {name} is of type {artifact.type}, not {type}")
             versions = view.versions(artifact.serial, newest_first=order.startswith("-"))
@@ -193,12 +236,11 @@ class Api:
         """The types that artifacts have, by name.
 
         Args:
-            project: Without effect: a store has the artifacts of all projects.
+            project: Only of this project, `PROJECT` or `ENTITY/PROJECT`; None: of that of `overrides`, else of all.
         """
-        del project
-        store = self._store
+        store, wanted = self._store, self._listed_project(project)
         with store.catalog.view() as view:
-            names = sorted({artifact.type for artifact in view.artifacts()})
+            names = sorted({one.type for one in view.artifacts() if wanted in {None, project_of(one.name)}})
         return [ArtifactType(name, store) for name in names]
 
     def artifact_type(self, type_name: str, project: str | None = None) -> ArtifactType:
@@ -206,7 +248,7 @@ class Api:
 
         Args:
             type_name: The type.
-            project: Without effect: a store has the artifacts of all projects.
+            project: Only of this project, `PROJECT` or `ENTITY/PROJECT`; None: of that of `overrides`, else of all.
 
         Raises:
             NotFoundError: No artifact has it.
@@ -221,15 +263,17 @@ class Api:
 
         Args:
             type_name: The type that it must have.
-            name: Its name.
+            name: Its name, `[[ENTITY/]PROJECT/]NAME`.
 
         Raises:
-            InvalidInputError: The type is malformed.
+            InvalidInputError: The type or name is malformed.
             NotFoundError: There is none, or none of the type.
         """
-        for found in self.artifact_collections(type=type_name):
-            if found.name == name:
-                return found
+        wanted, full_name, store = parse_artifact_type(type_name), self._full_name(name), self._store
+        with store.catalog.view() as view:
+            artifact = view.resolve_artifact(full_name)
+            if artifact.type == wanted:
+                return _collection(store, view, artifact)
         raise NotFoundError(f"there is no artifact {name} of type {type_name}: `artfs ls` shows which there are")
 
     def artifact_collections(
@@ -243,7 +287,8 @@ class Api:
         """The artifacts of a type, by name: `artifact_collections(project_name, type_name)`, or with the type alone.
 
         Args:
-            project_name: Without effect: a store has the artifacts of all projects. Without `type_name`, the type.
+            project_name: Only those of this project, `PROJECT` or `ENTITY/PROJECT`; None: of that of `overrides`, else
+                all. Without `type_name`, the type.
             type_name: The type.
             per_page: Without effect: all are in the list.
             type: The type.
@@ -253,6 +298,7 @@ class Api:
             TypeError: No type is named.
         """
         del per_page
+        project = self._listed_project(project_name if type_name or type else None)
         named = type_name or type or project_name
         if named is None:
             raise TypeError("artifact_collections() needs a type")
@@ -260,16 +306,9 @@ class Api:
         store = self._store
         with store.catalog.view() as view:
             return [
-                ArtifactCollection(
-                    artifact.name,
-                    artifact.type,
-                    artifact.description,
-                    datetime.fromtimestamp(artifact.created_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
-                    tuple(alias.name for alias in view.aliases(artifact.serial)),
-                    store,
-                )
+                _collection(store, view, artifact)
                 for artifact in view.artifacts()
-                if artifact.type == wanted
+                if artifact.type == wanted and project in {None, project_of(artifact.name)}
             ]
 
     def export(
@@ -301,7 +340,7 @@ class Api:
         from artfs.transfer import bundle_file, export_bundle  # noqa: PLC0415 # most programs do without
 
         store = self._store
-        versions, known = ([store.version(parse_ref(ref)) for ref in _listed(some)] for some in (refs, since))
+        versions, known = ([store.version(self._ref(ref)) for ref in _listed(some)] for some in (refs, since))
         with ExitStack() as opened:
             if isinstance(file, str | os.PathLike):
                 file = opened.enter_context(bundle_file(file, overwrite=overwrite))
@@ -347,8 +386,8 @@ class Api:
         """The runs by when they were started.
 
         Args:
-            path: `PROJECT` or `ENTITY/PROJECT`: only runs of that project, whatever the entity; None or empty: all. An
-                order does in its place.
+            path: `PROJECT` or `ENTITY/PROJECT`: only runs of that project, whatever the entity; None or empty: of that
+                of `overrides`, else all. An order does in its place.
             filters: Only an empty one: W&B's filters are not there.
             order: `+created_at`, the oldest first, or `-created_at`; `+` and `-` are enough.
             per_page: Without effect: all are in the list.
@@ -362,7 +401,7 @@ class Api:
             path, order = "", path
         if filters:
             raise InvalidInputError("filters are not there: choose from what runs() returns")
-        project = path.rpartition("/")[2] if path else None
+        project = self._listed_project(path)
         if order not in {"-", "+", "-created_at", "+created_at", "created_at"}:
             raise InvalidInputError(f"order {order!r} is not allowed: use '+created_at' or '-created_at'")
         store = self._store

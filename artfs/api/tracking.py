@@ -18,7 +18,7 @@ _alone: dict[str, ChildWatch] = {}
 """The runs whose id was made here: as long as this process has no child, no other process can be of them."""
 
 
-def begin(store: Store, run: str, *, new_id: bool, pin: bool) -> None:
+def begin(store: Store, run: str, *, new_id: bool, pin: bool, project: str | None = None) -> None:
     """Track what this process and its descendants open as inputs of a run.
 
     Args:
@@ -26,6 +26,7 @@ def begin(store: Store, run: str, *, new_id: bool, pin: bool) -> None:
         run: The run, which was started.
         new_id: The id was made for this run: nobody else knows it.
         pin: Let each alias stay the version that it is when the run first asks for it.
+        project: That of names without one, for programs that are started.
 
     Raises:
         StorageError: The store cannot be written.
@@ -34,7 +35,7 @@ def begin(store: Store, run: str, *, new_id: bool, pin: bool) -> None:
         RunDirectories(store.layout.runs).register(run, process, pin=pin)
     if new_id:
         _alone[run] = ChildWatch()
-    nesting.enter(run)
+    nesting.enter(run, project)
 
 
 def end(store: Store, run: str) -> None:

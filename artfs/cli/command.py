@@ -48,7 +48,7 @@ def project_option(*, show: bool) -> _Decorator:
         is_eager=True,
         callback=_set_project,
         hidden=not show,
-        help="The project of names without one. Default: $ARTFS_PROJECT, else none.",
+        help="The project of names without one. Default: the run's, else $ARTFS_PROJECT, else none.",
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from artfs.api.environment import announced_run, default_project, default_store
+from artfs.api.environment import announced_project, announced_run, default_project, default_store
 from artfs.names import parse_store_path
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ class Settings:
 
     Attributes:
         store: Value of `--store`; None: `default_store`.
-        project: The project of names without one: value of `--project`, else `$ARTFS_PROJECT`; None: no project.
+        project: The project of names without one: value of `--project`, else that of the run that this
+            command is part of, else `$ARTFS_PROJECT`; None: no project.
     """
 
     store: str | None = None
-    project: str | None = field(default_factory=default_project)
+    project: str | None = field(default_factory=lambda: announced_project() or default_project())
 
     @property
     def store_path(self) -> Path:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from artfs.api.environment import default_project
+from artfs.api.projects import current_project
 from artfs.api.store_pool import shared_store
 from artfs.api.tracking import current_run, pinned
 from artfs.catalog import Version
@@ -230,8 +230,9 @@ class ArtfsFileSystem(AbstractFileSystem):  # type: ignore[misc] # fsspec has no
     def _version(self, path: str) -> tuple[Version, EntryPath]:
         """Return the version that a path is in, and the path in it."""
         store = self._open_store()
+        named = parse_path_ref(path, current_project(store))
         with store.catalog.view() as view:
-            ref, parts = view.locate(parse_path_ref(path, default_project()))
+            ref, parts = view.locate(named)
         return store.version(pinned(store, current_run(store), ref)), parts
 
     def _info_of(self, version: Version, parts: EntryPath, name: str, row: Entry) -> dict[str, Any]:

@@ -50,8 +50,25 @@ def refused(action: Callable[[], object]) -> str:
 
 
 WORDS = ["a", "A.b_c-9", "_", ".hidden", "x" * 128, "0"]
-NO_NAMES = ["", ".", "..", "-a", "a b", "/", "a/", "/a", "a/b/c", "a:b", "a\n", "\na", "ä", "x" * 129, "a\0", "\ud800"]
-NO_WORDS = [*NO_NAMES, "a/b"]  # an artifact's name may have a project before it
+NO_NAMES = [
+    "",
+    ".",
+    "..",
+    "-a",
+    "a b",
+    "/",
+    "a/",
+    "a//b",
+    "a/b/c/d",
+    "a:b",
+    "a\n",
+    "\na",
+    "ä",
+    "x" * 129,
+    "a\0",
+    "\ud800",
+]
+NO_WORDS = [*NO_NAMES, "a/b", "/a", "a/b/c"]  # an artifact's name may have a project and an entity before it
 
 
 @pytest.mark.parametrize("name", WORDS)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import artfs
-from artfs.api.run.config import ABOUT
+from artfs.api.about_run import ABOUT
 from artfs.api.run.keywords import WandbKeywords
 from artfs.errors import ConflictError, InvalidInputError, NotFoundError, SourceError
 

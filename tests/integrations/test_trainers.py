@@ -91,22 +91,22 @@ _SKLEARN = """
 
 
 @pytest.mark.parametrize(
-    ("script", "aliases", "file"),
+    ("script", "project", "aliases", "file"),
     [
-        (_LIGHTNING, {"latest", "best"}, "model.ckpt"),
-        (_TRANSFORMERS, {"latest"}, "model.safetensors"),
-        (_SKLEARN, {"latest", "best"}, "model.joblib"),
+        (_LIGHTNING, "lightning", {"latest", "best"}, "model.ckpt"),
+        (_TRANSFORMERS, None, {"latest"}, "model.safetensors"),
+        (_SKLEARN, "sklearn", {"latest", "best"}, "model.joblib"),
     ],
     ids=["lightning", "transformers", "sklearn"],
 )
 def test_a_trainers_checkpoints_are_versions_with_lineage_and_its_metrics_a_history(
-    tmp_path: Path, script: str, aliases: set[str], file: str
+    tmp_path: Path, script: str, project: str | None, aliases: set[str], file: str
 ) -> None:
     store = tmp_path / "store"
     (tmp_path / "rows.csv").write_text("1,2")
     rows = artfs.Artifact("rows", store=store)
     rows.add_file(tmp_path / "rows.csv")
-    rows.save()
+    rows.save(project=project)
     (tmp_path / "train.py").write_text(textwrap.dedent(script))
     offline = {"HF_HUB_OFFLINE": "1", "WANDB_LOG_MODEL": "checkpoint", "HOME": str(tmp_path)}
     ended = subprocess.run(

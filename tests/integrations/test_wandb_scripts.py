@@ -90,7 +90,7 @@ def test_an_unchanged_script_runs_and_what_it_logs_are_versions_with_lineage(tmp
     (tmp_path / "report.py").write_text(textwrap.dedent(_REPORT))
     ended = started(("--wandb", "--name", "outer"), _TRAIN)
     assert (ended.returncode, ended.stderr) == (0, "")
-    api = artfs.Api(tmp_path / "store")
+    api = artfs.Api(tmp_path / "store", overrides={"project": "digits"})
     net = api.artifact("net:best")
     assert net.open("model.txt").read() == b"5,1,4,1,3"
     assert net.metadata == {"epochs": 3}
@@ -101,7 +101,7 @@ def test_an_unchanged_script_runs_and_what_it_logs_are_versions_with_lineage(tmp
     assert (maker.path, maker.tags, maker.state) == (f"team/digits/{maker.id}", ("baseline",), "finished")
     assert maker.summary.as_dict() == {"acc": {"max": 1.0}, "epoch": 2}
     assert [each.job_type for each in api.runs("team/digits")] == ["preprocess", "train", "report"]
-    assert [each.name for each in api.runs()][:2] == ["outer", "prepare"]
+    assert [each.name for each in artfs.Api(tmp_path / "store").runs()][:2] == ["outer", "prepare"]
 
 
 def test_without_the_option_wandb_is_not_artfs(started: Started) -> None:

@@ -14,12 +14,14 @@ from artfs.api.artifact.base import logged_only
 from artfs.api.artifact.metadata import aliases_of
 from artfs.api.artifact.publish import log, push_edits
 from artfs.api.artifact.read_methods import ReadMethods
+from artfs.api.projects import project_in, with_project_stated
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import Version, current_actor
 from artfs.errors import ArtifactNotLoggedError, InvalidInputError, NotFoundError
 from artfs.lineage.graph import Direction
-from artfs.names import DEFAULT_TYPE
+from artfs.names import DEFAULT_TYPE, parse_wanted_name
 from artfs.store.store import Store
+from artfs.store.tree.merge_choices import MergeChoices
 
 if TYPE_CHECKING:
     from artfs.api.run.run import Run
@@ -35,7 +37,8 @@ class Artifact(ReadMethods, AddMethods):
     its description, metadata, tags, aliases and time to live are changed by editing them and `save`.
 
     Args:
-        name: The artifact's name: letters, digits, `_`, `.` and `-`.
+        name: The artifact's name: letters, digits, `_`, `.` and `-`. It is in the project of the run that logs it;
+            `PROJECT/NAME` and `/NAME` say another, or none.
         type: Its type, as `dataset` or `model`.
         description: Free text.
         metadata: A JSON object; copied.
@@ -108,8 +111,8 @@ class Artifact(ReadMethods, AddMethods):
                 refuse to log it if there is one.
             mine: Paths to take from here where both changed them; a directory is all below it, `.` is all.
             theirs: Paths to take from the version that came; of several that a path is in, the longest counts.
-            project: Without effect, like `settings`; for scripts that were written for W&B.
-            settings: Without effect.
+            project: That of a name without one, outside of runs; None: `$ARTFS_PROJECT`, else none.
+            settings: Without effect; for scripts that were written for W&B.
 
         Raises:
             NewerVersionError: Another version came since, and `merge` is False; nothing was logged.
@@ -122,10 +125,15 @@ class Artifact(ReadMethods, AddMethods):
             NotFoundError: The version was deleted meanwhile.
             StorageError: The store cannot be written.
         """
-        del project, settings
+        del settings
         if self._version is None:
+            if (mine or theirs) and not merge:
+                raise InvalidInputError("mine and theirs are for a merge: add merge=True")
+            choices = MergeChoices(mine, theirs) if merge else None
             store = shared_store(self.contents.store)
-            log(store, self, run=tracking.current_run(store), merge=merge, mine=mine, theirs=theirs)
+            run = tracking.current_run(store)
+            given = project if run is None else None
+            log(store, self, run=run, project=given, merge=merge, choices=choices)
             return
         push_edits(self.store, self.version_ref, self)
         self.become(self.store, self.store.version(self.version_ref))
@@ -171,7 +179,8 @@ class Artifact(ReadMethods, AddMethods):
         Raises:
             ArtifactNotLoggedError: The artifact is not logged.
         """
-        new = Artifact(self._base_name, self.type, self.description, self.metadata, store=self.store)
+        named = with_project_stated(self.full_name)
+        new = Artifact(named, self.type, self.description, self.metadata, store=self.store)
         new.begin_at(self.store, self.row)
         return new
 
@@ -206,7 +215,7 @@ class Artifact(ReadMethods, AddMethods):
         """Put the version under another name, too; in a run, the link is made by it.
 
         Args:
-            target_path: The other name.
+            target_path: The other name; in the project of the run, unless it says another.
             aliases: Of the link, besides `latest`.
 
         Returns:
@@ -326,7 +335,8 @@ class Artifact(ReadMethods, AddMethods):
 def link(artifact: Artifact, target_path: str, aliases: Sequence[str] | str | None, run: str | None) -> Artifact:
     """Link a logged artifact for a run, or for none."""
     store, named = artifact.store, aliases_of(aliases)
-    logged = store.catalog.link(artifact.version_ref, target_path, current_actor(run), aliases=named)
+    name = parse_wanted_name(target_path, project_in(store, run))
+    logged = store.catalog.link(artifact.version_ref, name, current_actor(run), aliases=named)
     return Artifact.of_version(store, logged.version)
 
 

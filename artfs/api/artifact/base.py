@@ -9,14 +9,16 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from artfs.api.about_run import about_run
 from artfs.api.artifact.manifest import AddedEntries, Manifest, VersionEntries
 from artfs.api.artifact.metadata import ArtifactMetadata
 from artfs.api.artifact.pending_entries import PendingEntries
+from artfs.api.lineage import logged_by
 from artfs.api.store_pool import StoreLike, shared_store
 from artfs.catalog import Version, json_object
 from artfs.errors import ArtifactFinalizedError, ArtifactNotLoggedError, InvalidInputError
 from artfs.format.node import Entry
-from artfs.names import VersionRef
+from artfs.names import ArtifactName, VersionRef, project_of
 from artfs.store.store import Store, root_entry, tree_entry
 
 __all__ = ["ArtifactBase", "SavedVersion", "logged_only", "not_final"]
@@ -121,7 +123,7 @@ class ArtifactBase(ArtifactMetadata):
             artifact, self._aliases = view.artifact(version.artifact), view.aliases_of(version)
         if artifact is not None:
             self._type = artifact.type
-            self._base_name = artifact.name
+            self._full_name, self._project_open = ArtifactName(artifact.name), False
         self._store, self._version, self._contents = store, version, None
         self._final = True
         self._description = version.description
@@ -143,32 +145,57 @@ class ArtifactBase(ArtifactMetadata):
         return self._final
 
     @property
-    def base_name(self) -> str:
-        """The name without version."""
-        return self._base_name
+    def name(self) -> str:
+        """The name without project, of a logged artifact with its version: `animals:v0`."""
+        return self.base_name if self._version is None else f"{self.base_name}:{self._version.name}"
 
     @property
-    def name(self) -> str:
-        """The name, of a logged artifact with its version: `animals:v0`."""
-        return self._base_name if self._version is None else f"{self._base_name}:{self._version.name}"
+    def versioned_name(self) -> str:
+        """The name in the catalog with its project, of a logged artifact with its version: `zoo/animals:v0`."""
+        return self.full_name if self._version is None else f"{self.full_name}:{self._version.name}"
 
     @property
     def qualified_name(self) -> str:
-        """As `name`: one store has one artifact of a name."""
-        return self.name
+        """The name with its project, and the entity before that if it is known: `ENTITY/PROJECT/animals:v0`.
+
+        In no project it is as `name`. Before it is logged there is neither version nor entity.
+        """
+        return self._qualified(self.versioned_name)
+
+    @property
+    @logged_only
+    def project(self) -> str | None:
+        """The project that it is in; None: none."""
+        return project_of(self._full_name)
+
+    @property
+    @logged_only
+    def entity(self) -> str | None:
+        """The entity of the run that logged it; None outside of runs, or if that was given none."""
+        row = logged_by(self.store, self.row)
+        found: str | None = None if row is None else about_run(row).get("entity")
+        return found
+
+    def _qualified(self, name: str) -> str:
+        """Return a name in the catalog with the entity before it; one of no project as it is."""
+        entity = None if self._version is None or "/" not in name else self.entity
+        return f"{entity}/{name}" if entity else name
 
     @property
     def source_name(self) -> str:
         """The version that this one is a link to, as it is called now; or was restored from; else its own name."""
-        if self._version is not None and self.is_link:
-            with self.store.catalog.view() as view:
-                return str(view.ref(view.source(self._version)))
-        return (self._version.source if self._version is not None else None) or self.name
+        return self._source().rpartition("/")[2]
 
     @property
     def source_qualified_name(self) -> str:
-        """As `source_name`: one store has one artifact of a name."""
-        return self.source_name
+        """As `source_name`, with project and entity like `qualified_name`."""
+        return self._qualified(self._source())
+
+    def _source(self) -> str:
+        if self._version is not None and self.is_link:
+            with self.store.catalog.view() as view:
+                return str(view.ref(view.source(self._version)))
+        return (self._version.source if self._version is not None else None) or self.versioned_name
 
     @property
     @logged_only

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from artfs.api.artifact.base import ArtifactBase
 from artfs.api.artifact.metadata import aliases_of, tags_of
 from artfs.api.artifact.publish import check_unlogged, log
+from artfs.api.projects import project_in
 from artfs.catalog import DistributedPart, NewPart, PartSet, current_actor, decode_metadata, encode_metadata
 from artfs.errors import ConflictError, InvalidInputError
 from artfs.format.node import Entry, Kind
@@ -41,6 +42,7 @@ def add_part(
         InvalidInputError: An alias, a tag, the metadata or the group break a rule.
     """
     check_unlogged(artifact)
+    artifact.put_in_project(project_in(store, run))
     fields = VersionFields(
         artifact.description or "",
         encode_metadata(artifact.metadata),
@@ -51,7 +53,7 @@ def add_part(
     group = parse_distributed_id(group)
     tree = artifact.contents.tree(store)
     artifact.contents.origins.record(store, run)
-    store.catalog.add_part(NewPart(group, artifact.base_name, tree, fields, named, run), current_actor(run))
+    store.catalog.add_part(NewPart(group, artifact.full_name, tree, fields, named, run), current_actor(run))
     artifact.finalize()
 
 
@@ -84,12 +86,13 @@ def finish(
     """
     check_unlogged(artifact)
     group = parse_distributed_id(group)
+    artifact.put_in_project(project_in(store, run))
     artifact.contents.tree(store)
     with store.catalog.view() as view:
-        parts = view.parts(artifact.base_name, group)
+        parts = view.parts(artifact.full_name, group)
     if not parts and not artifact.contents.entries:
         raise ConflictError(
-            f"nothing was added to {artifact.base_name} with the distributed id {group!r}, or it is finished already: "
+            f"nothing was added to {artifact.full_name} with the distributed id {group!r}, or it is finished already: "
             "finish it once"
         )
     for part in parts:

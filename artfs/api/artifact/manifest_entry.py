@@ -29,8 +29,8 @@ class Owner(Protocol):
     """The artifact that entries are of."""
 
     @property
-    def name(self) -> str:
-        """Its name; with its version, once it is logged."""
+    def versioned_name(self) -> str:
+        """Its name with its project; with its version, once it is logged."""
 
     @property
     def store(self) -> Store:
@@ -119,8 +119,8 @@ class ManifestEntry:
         """Write it out as a file, of an unlogged artifact too; in place of a symlink, what it leads to in the version.
 
         Args:
-            root: The directory that stands for the artifact; `./artifacts/NAME:vN` by default, before it is logged
-                `./artifacts/NAME`.
+            root: The directory that stands for the artifact; `./artifacts/[PROJECT/]NAME:vN` by default,
+                before it is logged without version.
 
         Returns:
             The path of the file.
@@ -132,7 +132,7 @@ class ManifestEntry:
             UnsafeTargetError: A symlink leads outside.
             StorageError: The file system refused.
         """
-        target = Path(os.path.abspath(root or default_root(self._artifact.name)), self.path)
+        target = Path(os.path.abspath(root or default_root(self._artifact.versioned_name)), self.path)
         row = self.row
         if row.kind == Kind.SYMLINK:
             row = entry_to_copy(self._artifact.store, self._artifact.row, parse_entry_path(self.path))

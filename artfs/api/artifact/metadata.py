@@ -9,7 +9,7 @@ from typing import Any
 from artfs.api.json_objects import JsonObject
 from artfs.catalog import MAX_METADATA_KEYS, encode_metadata, json_object
 from artfs.errors import ArtifactNotLoggedError, InvalidInputError
-from artfs.names import LATEST, parse_alias, parse_artifact_name, parse_artifact_type
+from artfs.names import LATEST, ArtifactName, parse_alias, parse_artifact_type, parse_wanted_name
 from artfs.names import parse_tag as _parse_tag
 
 __all__ = ["ArtifactMetadata", "aliases_of", "tags_of", "ttl_ns_of"]
@@ -35,13 +35,33 @@ class ArtifactMetadata:
         description: str | None,
         metadata: Mapping[str, Any] | None,
     ) -> None:
-        self._base_name: str = parse_artifact_name(name)
+        self._full_name = parse_wanted_name(name)
+        self._project_open = "/" not in name
         self._type: str = parse_artifact_type(type)
         self._description = _text(description)
         self._metadata = _kept(metadata)
         self._tags: list[str] = []
         self._ttl_ns: int | None = None
         self._ttl_set = False
+
+    @property
+    def full_name(self) -> ArtifactName:
+        """The name that it has, or would have, in the catalog: with its project, without version."""
+        return self._full_name
+
+    @property
+    def base_name(self) -> str:
+        """The name without project and version."""
+        return self._full_name.rpartition("/")[2]
+
+    def put_in_project(self, project: str | None) -> None:
+        """Have a name that was given without a project in one; a name that says its project keeps it.
+
+        Args:
+            project: The project; None: none.
+        """
+        if self._project_open:
+            self._full_name = parse_wanted_name(self.base_name, project)
 
     @property
     def type(self) -> str:
@@ -87,7 +107,7 @@ class ArtifactMetadata:
             ArtifactNotLoggedError: The artifact is not logged, and none was set.
         """
         if not self._ttl_set:
-            raise ArtifactNotLoggedError(f"artifact {self._base_name} has no ttl yet: set it, or log it first")
+            raise ArtifactNotLoggedError(f"artifact {self.base_name} has no ttl yet: set it, or log it first")
         return None if self._ttl_ns is None else timedelta(microseconds=self._ttl_ns // _MICROSECOND_NS)
 
     @ttl.setter

@@ -29,7 +29,7 @@ def _newer(store: Store, artifact: ArtifactBase) -> tuple[Version, str] | None:
     """The newest version and its reference, if it came after the one that a draft began at."""
     base = artifact.began_at
     with store.catalog.view() as view:
-        row = view.artifact_by_name(artifact.base_name)
+        row = view.artifact_by_name(artifact.full_name)
         newest = None if row is None else view.latest(row.serial)
         if base is None or newest is None or newest.serial <= base.serial or newest.tree.root == base.tree.root:
             return None
@@ -52,7 +52,7 @@ def warn_of_losses(store: Store, artifact: ArtifactBase) -> None:
         more = f" and {len(lost) - _NAMED_AT_MOST} more" if len(lost) > _NAMED_AT_MOST else ""
         named = ", ".join(lost[:_NAMED_AT_MOST])
         warnings.warn(
-            f"{ref} is newer than {artifact.base_name}:{base.name}, which this draft was made from; the next version"
+            f"{ref} is newer than {artifact.full_name}:{base.name}, which this draft was made from; the next version"
             f" does not have what was changed there: {named}{more}; save(merge=True) keeps it",
             stacklevel=4,
         )
@@ -95,7 +95,7 @@ def create_merged(
     base = artifact.began_at
     if base is None or artifact.contents.copied_from(store):
         raise InvalidInputError(
-            f"artifact {artifact.base_name} was not made by new_draft() of a version in this store: leave merge out"
+            f"artifact {artifact.full_name} was not made by new_draft() of a version in this store: leave merge out"
         )
     ours = replace_fields(tree, mode=base.tree.mode)  # a draft here has no mode of its own for the top
     for _ in range(_MAX_TRIES):
@@ -105,7 +105,7 @@ def create_merged(
             newest, ref = found
             if choices is None:
                 raise NewerVersionError(
-                    f"{ref} is newer than {artifact.base_name}:{base.name}, which this draft was made from:"
+                    f"{ref} is newer than {artifact.full_name}:{base.name}, which this draft was made from:"
                     f" save(merge=True) puts its changes onto {ref}, save() makes a version of its contents alone"
                 )
             to_log = artifact.contents.merge_with(store, root_entry(newest), ref, ours, root_entry(base), choices)

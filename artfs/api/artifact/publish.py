@@ -10,6 +10,8 @@ from msgspec import UNSET
 from artfs.api.artifact.base import ArtifactBase
 from artfs.api.artifact.metadata import aliases_of, tags_of
 from artfs.api.artifact.newer_version import create_merged, warn_of_losses
+from artfs.api.projects import project_in
+from artfs.api.tracking import current_run
 from artfs.catalog import NewVersion, PartSet, Version, VersionEdit, current_actor, encode_metadata, merge_metadata
 from artfs.errors import ArtifactFinalizedError, InvalidInputError
 from artfs.names import LATEST, VersionRef
@@ -34,13 +36,13 @@ def log(
     artifact: ArtifactBase,
     *,
     run: str | None = None,
+    project: str | None = None,
     aliases: Sequence[str] | str | None = None,
     tags: Sequence[str] | str | None = None,
     if_changed: bool = False,
     parts: PartSet | None = None,
     merge: bool | None = None,
-    mine: Sequence[str] = (),
-    theirs: Sequence[str] = (),
+    choices: MergeChoices | None = None,
 ) -> None:
     """Make a version of an artifact's contents; the artifact is that version afterwards.
 
@@ -48,14 +50,14 @@ def log(
         store: Where it is logged; contents that were added to another store are copied.
         artifact: Not logged yet.
         run: The run that logs it.
+        project: That of a name without one; empty: none. None: that of `run`, or of the current one.
         aliases: To be moved here; `latest` moves anyway.
         tags: Besides those that the artifact has.
         if_changed: Take the latest version instead when its contents are the same.
         parts: The parts of other processes that are in it.
         merge: Of a draft of a version: put its changes onto a newer version, or refuse if there is one. None: make a
             version of its contents, with a warning if that loses something.
-        mine: Paths that a merge takes from here where both changed them; as of `MergeChoices`.
-        theirs: Paths that it takes from the newer version.
+        choices: The sides that a merge takes where both changed a path; only of one.
 
     Raises:
         NewerVersionError: There is a newer version, and `merge` is False.
@@ -66,12 +68,12 @@ def log(
         StorageError: The store cannot be written; nothing was published.
     """
     check_unlogged(artifact)
-    if (mine or theirs) and not merge:
-        raise InvalidInputError("mine and theirs are for a merge: add merge=True")
-    choices = MergeChoices(mine, theirs) if merge else None
+    if project is None:
+        project = project_in(store, run or current_run(store))
+    artifact.put_in_project(project or None)
     contents = artifact.contents
     version = NewVersion(
-        name=artifact.base_name,
+        name=artifact.full_name,
         type=artifact.type,
         aliases=aliases_of(aliases),
         description=artifact.description or "",

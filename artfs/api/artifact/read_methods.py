@@ -119,7 +119,7 @@ class ReadMethods(ArtifactBase):
         """Write the contents out as ordinary files; existing files with the right contents are kept.
 
         Args:
-            root: The directory to write to; `./artifacts/NAME:vN` by default.
+            root: The directory to write to; `./artifacts/[PROJECT/]NAME:vN` by default.
             allow_missing_references: Leave out references whose source is gone, or of a scheme that artfs cannot read.
             skip_cache: Without effect: there is no cache.
             path_prefix: Only entries whose path begins so; its directories may be symlinks within the version.
@@ -138,7 +138,7 @@ class ReadMethods(ArtifactBase):
             StorageError: The file system refused.
         """
         del skip_cache, multipart
-        target = Path(os.path.abspath(root or default_root(self.name)))
+        target = Path(os.path.abspath(root or default_root(self.versioned_name)))
         top, place, prefix = root_entry(self.row), target, os.fsencode(path_prefix or "")
         linked = directory_through_links(self.store, self.row, prefix.rpartition(b"/")[0])
         if linked is not None:
@@ -153,7 +153,7 @@ class ReadMethods(ArtifactBase):
     def path(self) -> Path:
         """A directory with the contents: in a mount that serves the store, else a verified download.
 
-        The download goes to `./artifacts/NAME:vN`.
+        The download goes to `./artifacts/[PROJECT/]NAME:vN`.
 
         Raises:
             ArtifactNotLoggedError: The artifact is not logged.
@@ -182,7 +182,7 @@ class ReadMethods(ArtifactBase):
         What `.artfsignore` names, there or in the version, is left alone, unless it is in the way.
 
         Args:
-            root: The directory; `./artifacts/NAME` by default.
+            root: The directory; `./artifacts/[PROJECT/]NAME` by default.
 
         Returns:
             The directory.
@@ -194,7 +194,7 @@ class ReadMethods(ArtifactBase):
             IntegrityError: Stored bytes are damaged.
             StorageError: The file system refused.
         """
-        target = Path(os.path.abspath(root or default_root(self._base_name)))
+        target = Path(os.path.abspath(root or default_root(self.full_name)))
         prune(self.store, root_entry(self.row), target)
         extract(self.store, root_entry(self.row), target)
         return str(target)
@@ -205,12 +205,12 @@ class ReadMethods(ArtifactBase):
         An unlogged artifact is compared as it is so far.
 
         Args:
-            root: The directory; `./artifacts/NAME:vN` by default, before it is logged `./artifacts/NAME`.
+            root: The directory; `./artifacts/[PROJECT/]NAME:vN` by default, before it is logged without version.
 
         Raises:
             InvalidInputError: Something is missing, too much, or has other contents.
         """
-        target = Path(os.path.abspath(root or default_root(self.name)))
+        target = Path(os.path.abspath(root or default_root(self.versioned_name)))
         if not target.is_dir():
             raise InvalidInputError(f"{quoted(str(target))} is no directory: download the artifact first")
         top = self.readable_root

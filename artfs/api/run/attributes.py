@@ -1,6 +1,6 @@
-"""The attributes that W&B gives a run, and that nothing here depends on: project, group, tags, notes.
+"""The attributes that W&B gives a run: entity, project, group, tags, notes.
 
-They are stored with the config, under a key that `Run.config` does not show (`artfs.api.run.config.ABOUT`).
+They are stored with the config, under a key that `Run.config` does not show (`artfs.api.about_run.ABOUT`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from artfs.api.environment import default_project
 from artfs.api.run.base import RunBase
 from artfs.catalog import check_text
+from artfs.names import parse_project
 
 __all__ = ["RunAttributes", "attributes_to_keep"]
 
@@ -22,11 +24,13 @@ def attributes_to_keep(named: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         TypeError: One is no text.
-        InvalidInputError: One cannot be stored.
+        InvalidInputError: One cannot be stored, or the project is not allowed.
     """
     kept: dict[str, Any] = {
         key: check_text(value, f"run's {key}") for key in _TEXTS if (value := named.get(key)) is not None
     }
+    if kept.get("project"):
+        parse_project(kept["project"])
     if (tags := named.get("tags")) is not None:
         kept["tags"] = _tags(tags)
     return kept
@@ -43,7 +47,7 @@ class RunAttributes(RunBase):
 
     @property
     def project(self) -> str | None:
-        """The project that `artfs.init` was given; None: none. Names of artifacts do not depend on it."""
+        """The project of names without one in the run, which `artfs.init` was given; None: none."""
         return self._attribute("project")
 
     @property
@@ -99,6 +103,10 @@ class RunAttributes(RunBase):
     def keep_files_in(self, directory: str | os.PathLike[str]) -> None:
         """Have `dir` below a directory."""
         self._files = os.path.join(os.path.abspath(directory), "wandb", f"run-{self.id}", "files")
+
+    def _project_of_names(self) -> str | None:
+        """The project of names without one, as `artfs.api.projects.project_in`; None: no project."""
+        return parse_project(self.project) if self.project else default_project()
 
     def _attribute(self, name: str) -> str | None:
         value: str | None = self.config.about_run.get(name)

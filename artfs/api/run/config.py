@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
+from artfs.api.about_run import ABOUT
 from artfs.api.json_objects import JsonObject
 from artfs.api.run.config_values import config_values
 from artfs.catalog import encode_metadata, json_object, merge_metadata, to_json
 
-__all__ = ["ABOUT", "ConfigDict", "RunConfig"]
-
-ABOUT: Final = "_artfs"
-"""The key of a stored config under which the run's own attributes are: project, entity, group, tags, notes, id."""
+__all__ = ["ConfigDict", "RunConfig"]
 
 
 class ConfigDict(JsonObject):

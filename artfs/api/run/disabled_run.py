@@ -41,7 +41,7 @@ class DisabledRun(Run):
         super().__init__(
             store, msgspec.structs.replace(row, directory=new.directory, dirty=new.dirty, process=new.process)
         )
-        nesting.enter(self.id)
+        nesting.enter(self.id, self.project)
 
     @property
     def state(self) -> str:
@@ -85,7 +85,8 @@ class DisabledRun(Run):
         """Return a version, as any run does, and note it nowhere. An unlogged artifact, and that of a URI, stays so."""
         del aliases, use_as
         if isinstance(artifact_or_name, str) and "://" not in artifact_or_name:
-            found = Artifact.of_version(self._store, self._store.version(parse_ref(artifact_or_name)))
+            ref = parse_ref(artifact_or_name, self._project_of_names())
+            found = Artifact.of_version(self._store, self._store.version(ref))
         else:
             found = self._unlogged(artifact_or_name, None, type)
         check_type(found.base_name, found.type, type)

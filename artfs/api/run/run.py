@@ -16,7 +16,7 @@ from artfs.api.run.saved_files import FileFilter, SavedFiles, code_files, is_pyt
 from artfs.catalog import EdgeKind, Version
 from artfs.errors import InvalidInputError, TypeMismatchError
 from artfs.lineage import current_view
-from artfs.names import DEFAULT_TYPE, parse_ref
+from artfs.names import DEFAULT_TYPE, parse_ref, parse_wanted_name
 
 __all__ = ["Run", "check_type"]
 
@@ -41,10 +41,10 @@ class Run(SavedFiles, RunNotices):
         """Use a version as an input.
 
         Args:
-            artifact_or_name: `NAME`, `NAME:vN`, `NAME:ALIAS`, or an artifact. One that is not logged is logged, unless
-                the latest version has its contents: then it is that one, which gets the aliases. Or a URI
-                (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it, of which a
-                version is made if something changed.
+            artifact_or_name: `[[ENTITY/]PROJECT/]NAME`, alone or with `:vN` or `:ALIAS`; or an artifact. One that is
+                not logged is logged, unless the latest version has its contents: then it is that one, which gets the
+                aliases. Or a URI (`s3://bucket/prefix`): an artifact of references to what it leads to, named after it,
+                of which a version is made if something changed.
             type: The type that it must have; None: any.
             aliases: To be given to an artifact that is logged by this.
             use_as: Without effect here; for scripts that were written for W&B.
@@ -58,23 +58,23 @@ class Run(SavedFiles, RunNotices):
             InvalidInputError: The reference is malformed, or the artifact is logged in another store.
         """
         del use_as
-        store = self._store
+        store, project = self._store, self._project_of_names()
         if isinstance(artifact_or_name, str) and "://" in artifact_or_name:
             scheme, _colon, rest = artifact_or_name.partition("://")
             name = _name_from(f"{scheme}-{rest.strip('/').replace('/', '-')}")
             artifact_or_name = self._artifact(artifact_or_name, name, type)
-            log(store, artifact_or_name, aliases=aliases, if_changed=True)
+            log(store, artifact_or_name, project=project or "", aliases=aliases, if_changed=True)
         if isinstance(artifact_or_name, Artifact):
             check_type(artifact_or_name.base_name, artifact_or_name.type, type)
             if artifact_or_name.is_draft():
-                log(store, artifact_or_name, aliases=aliases, if_changed=True)
+                log(store, artifact_or_name, project=project or "", aliases=aliases, if_changed=True)
             if artifact_or_name.store.path != store.path:
                 raise InvalidInputError(
                     f"{artifact_or_name.name} is in another store than the run: log it in {store.path}"
                 )
             ref = artifact_or_name.version_ref
         else:
-            ref = parse_ref(artifact_or_name)
+            ref = parse_ref(artifact_or_name, project)
             with store.catalog.view() as view:
                 artifact = view.artifact(view.resolve(ref).artifact)
             if artifact is not None:
@@ -223,7 +223,7 @@ class Run(SavedFiles, RunNotices):
         """Use a version of a model as an input, and write it out as `Artifact.download` does.
 
         Args:
-            name: `NAME`, `NAME:vN` or `NAME:ALIAS`.
+            name: As for `use_artifact`.
 
         Returns:
             The path of its file if it has only one, else of the directory.
@@ -249,7 +249,7 @@ class Run(SavedFiles, RunNotices):
 
         Args:
             artifact: The version; one that is not logged is, by this run.
-            target_path: The other name.
+            target_path: The other name; in the project of the run, unless it says another.
             aliases: Of the link, besides `latest`.
 
         Returns:
@@ -370,8 +370,9 @@ class Run(SavedFiles, RunNotices):
         path = os.fspath(artifact_or_path)
         if name is None:
             name = self._name_of_path(path)
+        full_name = parse_wanted_name(name, self._project_of_names())
         with self._store.catalog.view() as view:
-            existing = view.artifact_by_name(name)
+            existing = view.artifact_by_name(full_name)
         artifact = Artifact(name, type_ or (DEFAULT_TYPE if existing is None else existing.type), store=self._store)
         if "://" in path:
             artifact.add_reference(path)

@@ -76,6 +76,7 @@ def command(
     With --wandb a Python script that imports wandb works on the store, unchanged and offline, if its Python has artfs;
     each wandb.init in it is a run of its own. docs/COMPARED.md says what is there of W&B.
     """
+    from artfs.api.about_run import ABOUT
     from artfs.api.run.provenance import checked_out_commit, has_changes, working_directory
     from artfs.catalog import NewRun, current_actor, encode_metadata
     from artfs.cli.control_client.written_drafts import written_drafts
@@ -84,7 +85,8 @@ def command(
 
     write_as_text()
     words = tuple(word.encode("utf-8", "replace").decode() for word in line)
-    given = encode_metadata(metadata_of(config), max_keys=None)
+    about = {ABOUT: {"project": settings.project}} if settings.project else {}
+    given = encode_metadata({**metadata_of(config), **about}, max_keys=None)
     here = working_directory()
     commit = checked_out_commit(Path(here)) if here else None
     dirty = None if commit is None else has_changes(Path(here))
@@ -101,6 +103,8 @@ def command(
     if not mounted and not wandb:
         print_note(f"{settings.store_path} is not mounted: what the command opens is not noted")
     environment = {**os.environ, "ARTFS_RUN_ID": run, "ARTFS_STORE": os.fspath(layout.root)}
+    if settings.project:
+        environment["ARTFS_PROJECT"] = settings.project
     if wandb:
         environment["PYTHONPATH"] = _with_wandb(environment.get("PYTHONPATH"))
 
