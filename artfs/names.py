@@ -427,6 +427,8 @@ def parse_path_ref(text: str, project: str | None = None) -> PathRef:
     Raises:
         InvalidInputError: The reference or the path is malformed.
     """
+    if project is not None and text.startswith("/"):  # else it is a path of the file system, and is refused
+        text, project = text[1:], None
     ref, _slash, path = text.partition("/")
     parts = parse_entry_path(path.strip("/")) if path.strip("/") else ()
     return PathRef(parse_ref(ref), parts, ":" not in ref, project)

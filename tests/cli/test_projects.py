@@ -49,6 +49,7 @@ def test_paths_behind_names_with_and_without_a_project_are_read(projects: Comman
     assert plain
     assert projects.done("ls", "-R", "zoo/animals").text == plain
     assert projects.done("ls", "-R", "animals", "--project", "zoo").text == plain
+    assert projects.done("ls", "-R", "/animals", "--project", "zoo").text == plain
     cats = projects.done("ls", "animals/cats").text
     for named in ("zoo/animals/cats", "zoo/animals:v0/cats", "team/zoo/animals:latest/cats"):
         assert projects.done("ls", named).text == cats

@@ -24,7 +24,7 @@ from artfs.format.operations import Origin, Tree, VersionFields
 from artfs.format.reference import Reference, decode_reference, reference_entry
 from artfs.format.runs import RunFields
 from artfs.names import (
-    VersionRef,
+    PathRef,
     parse_alias,
     parse_artifact_name,
     parse_artifact_type,
@@ -168,8 +168,9 @@ def _sealed_record(data: bytes) -> bytes:
     return whole + blake3(whole).digest()
 
 
-def _encode_path(value: tuple[VersionRef, tuple[bytes, ...]]) -> bytes:
-    return "/".join([str(value[0]), *(part.decode("utf-8", "surrogateescape") for part in value[1])]).encode(
+def _encode_path(value: PathRef) -> bytes:
+    first = value.ref.name if value.first_is_bare else str(value.ref)
+    return "/".join([first, *(part.decode("utf-8", "surrogateescape") for part in value.path)]).encode(
         "utf-8", "surrogateescape"
     )
 

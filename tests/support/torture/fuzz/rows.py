@@ -44,6 +44,7 @@ _OPERATIONS: Final[tuple[list[object], ...]] = (
     ["artifact-deleted", 16, "animals"],
     ["artifact-undeleted", 16, "animals"],
     ["version-created", 17, 16, 0, _TREE, 1, _FIELDS, _RUN, "animals:v3", "open"],
+    ["version-linked", 16, 0, 16, 1, _RUN],
     ["version-edited", 16, 0, _FIELDS, _FIELDS],
     ["version-deleted", 16, 0],
     ["version-deleted", 16, 0, ["best"]],
@@ -59,6 +60,7 @@ _OPERATIONS: Final[tuple[list[object], ...]] = (
     ["run-logged", _RUN, 16, 0, "commit", 1],
     ["part-added", "group", "animals", 0, _TREE, _FIELDS, 1, ["best"], _RUN],
     ["parts-taken", "group", "animals", 2],
+    ["packs-added", [[bytes(16), 1, 1000, 3]]],
 )
 _BODIES: Final = tuple(_encode([1, "ann", "lab", 7, _RUN, [operation]]) for operation in _OPERATIONS)
 
@@ -76,6 +78,8 @@ _CATALOG: Final[dict[str, object]] = {
     "deletions": [1, ["best"]],
     "gaps": 7,
     "packs": [1, 1000, 3],
+    "recorded": [1, 1000, 3, 4, 0],
+    "links": [16, 0, _RUN],
 }
 _KEY: Final = b"k" * 16
 
